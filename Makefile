@@ -1,0 +1,100 @@
+# Everything that a person types is here; what a target needs it installs by itself into .venv.
+#
+# make test ARGS="-k netstring"   hands ARGS to pytest
+# make test PYTHON=python3.13     makes .venv with that Python (after a `make clean`)
+
+PYTHON ?=
+ARGS ?=
+PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
+VENV := .venv
+PY := $(VENV)/bin/python
+
+# What pip and pyright would look up on the network only to say that they are not the newest.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+
+# One pip at a time in one .venv, under `make -j` too.
+.NOTPARALLEL:
+
+.PHONY: help demo test lint format types coverage build clean venv
+
+help:  ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.has-cli  ## see what framer does, in a minute
+	@$(PY) docs/examples/demo.py $(ARGS)
+
+test: $(VENV)/.has-tests  ## run the tests
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(VENV)/.has-dev  ## check style and format
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+
+format: $(VENV)/.has-dev  ## repair style and format
+	@$(PY) -m ruff check --fix
+	@$(PY) -m ruff format
+
+types: $(VENV)/.has-dev  ## check types with mypy and pyright
+	@$(PY) -m mypy
+	@$(PY) -m pyright --pythonpath $(PY)
+
+coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its own tests
+	@$(PY) .ci/module_coverage.py $(ARGS)
+
+build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
+	@rm -rf dist
+	@echo "framer: building the wheel and the sdist"
+	@$(PY) -m build -qq
+	@$(PY) -m check_wheel_contents dist/*.whl
+	@$(PY) -m twine check --strict dist/*
+
+clean:  ## remove all that was made, .venv too
+	@rm -rf $(VENV) .nox dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv: $(VENV)/.has-dev  ## make .venv with everything in it
+
+# A .venv that was copied or moved here, or whose Python has gone, is no longer one.
+$(shell test "$$(cat $(VENV)/.made 2>/dev/null)" = "$(CURDIR)" && test -x $(PY) || rm -f $(VENV)/.made)
+
+# A stamp is touched last, so a half-built .venv has none and is built again.
+# Each level holds the one before, so it touches that stamp too.
+
+$(VENV)/.has-cli: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer with the extra 'cli' into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[cli]'
+	@touch $@
+
+$(VENV)/.has-tests: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer and what its tests need into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[all]' --group tests
+	@touch $(VENV)/.has-cli $@
+
+$(VENV)/.has-dev: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer and all its tools into $(VENV) (this takes a minute)"
+	@$(PY) -m pip install -qq --editable '.[all]' --group dev
+	@touch $(VENV)/.has-cli $(VENV)/.has-tests $@
+
+# A candidate is tried out, not only looked up:
+# it may be too old, lack venv, or be a version manager's stub that starts nothing.
+# pip says errors only: what it warns of is the machine's set-up, not ours.
+# It is brought up to date because `--group` came with pip 25.1.
+$(VENV)/.made:
+	@for python in $(or $(PYTHON),$(PYTHONS) \
+	    "$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9]*/bin/python3); do \
+	  if "$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	      >/dev/null 2>&1; then \
+	    echo "framer: making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) && \
+	    $(PY) -m pip install -qq --upgrade 'pip>=25.1' && \
+	    echo "$(CURDIR)" > $@ && exit 0; \
+	    echo "framer: could not make $(VENV) with $$python" >&2; exit 1; \
+	  fi; \
+	done; \
+	echo "framer: found no Python 3.11 or newer that has venv and ensurepip" >&2; \
+	echo "        (tried $(or $(PYTHON),$(PYTHONS) and those of pyenv))." >&2; \
+	echo "        Install one, or name one: make PYTHON=/path/to/python3" >&2; \
+	exit 1

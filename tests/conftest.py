@@ -1,0 +1,23 @@
+"""What all tests share: how hard hypothesis tries.
+
+The profile `default` gives the same examples on every run, so that a red build means a new bug.
+The profile `thorough` looks for old ones: `HYPOTHESIS_PROFILE=thorough make test`.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# A deadline would measure the machine, and a database would make a run depend on the ones before.
+settings.register_profile(
+    "default", derandomize=True, deadline=None, database=None, max_examples=100
+)
+settings.register_profile(
+    "thorough",
+    derandomize=False,
+    deadline=None,
+    database=None,
+    max_examples=2000,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
