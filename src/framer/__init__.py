@@ -1,0 +1,74 @@
+"""framer: cut a byte stream into frames, and send answers, without doing any I/O.
+
+`Framer` takes bytes in and gives events or whole frames out;
+`OutputQueue` takes bytes and producers in and gives bytes out;
+a `Channel` is the two together, one conversation.
+"""
+
+from __future__ import annotations
+
+from framer._channel import Channel
+from framer._events import Data, EndOfStream, Event, TerminatorFound
+from framer._exceptions import (
+    FramerError,
+    FrameTooLarge,
+    FramingError,
+    IncompleteFrame,
+    MalformedFrame,
+    UsageError,
+)
+from framer._framer import Framer
+from framer._output import PENDING, OutputQueue
+from framer._terminators import (
+    ANY_NEWLINE,
+    AnyNewline,
+    LengthFrom,
+    LengthPrefix,
+    Netstring,
+    Terminator,
+    VarintPrefix,
+    encode_frame,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    # Bytes in
+    "Framer",
+    "Event",
+    "Data",
+    "TerminatorFound",
+    "EndOfStream",
+    # What ends a frame
+    "Terminator",
+    "ANY_NEWLINE",
+    "AnyNewline",
+    "LengthPrefix",
+    "VarintPrefix",
+    "Netstring",
+    "LengthFrom",
+    "encode_frame",
+    # Bytes out
+    "OutputQueue",
+    "PENDING",
+    # The two together
+    "Channel",
+    # Errors
+    "FramerError",
+    "FramingError",
+    "FrameTooLarge",
+    "IncompleteFrame",
+    "MalformedFrame",
+    "UsageError",
+]
+
+
+def _claim_names() -> None:
+    """Let each name be documented, pickled and printed as the one that users import."""
+    for name in __all__:
+        public = globals()[name]
+        if callable(public):
+            public.__module__ = __name__
+
+
+_claim_names()

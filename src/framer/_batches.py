@@ -1,0 +1,220 @@
+"""BatchReader: how frames and events come out, many at a time.
+
+``frames()`` and ``events()`` have to cost next to nothing a frame,
+so the loop over them runs in C: over a list that was made by one call of the scanner's ``split``,
+a *batch*.
+The batch may run ahead of what was delivered,
+and whoever needs to know how far delivery has come calls `_settle` first:
+the list's iterator tells how much of it is left,
+and emptying the list makes a loop under way come back for more, under the new state.
+
+How far to run ahead is learnt:
+not at all just after a change of terminator, further and further while it stays,
+so that a protocol that changes it at every frame does not pay for frames that are thrown away.
+And no further than the limit allows:
+a frame that ends within so many bytes cannot be too large, so that nothing has to be measured.
+
+Whatever ``split`` cannot do (a frame in pieces, one too large, one that is broken, the end)
+is done one step at a time: `_gather` for frames, `_step_event` for events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from io import BytesIO
+from operator import length_hint
+from typing import Any, Final
+
+from framer._events import Data, EndOfStream, Event, TerminatorFound
+from framer._exceptions import UsageError
+from framer._reader import DELIVERED, NO_LIMIT, FrameReader
+from framer._terminators import Terminator
+
+__all__ = ["BatchReader"]
+
+# After a change of terminator so many frames are cut one by one, ...
+SINGLE_FRAMES: Final = 4
+# ... then whole windows of the buffer, from so many bytes up to so many.
+FIRST_WINDOW: Final = 1024
+LAST_WINDOW: Final = 65536
+
+_NO_BATCH: list[Any] = []
+_NONE_READY: Iterator[Any] = iter(_NO_BATCH)
+
+
+class BatchReader(FrameReader):
+    """The frame under way, and frames or events that were cut out ahead of delivery."""
+
+    __slots__ = ("_batch", "_batch_start", "_lookahead", "_ready_events", "_ready_frames")
+
+    def __init__(self, terminator: Terminator, limit: int) -> None:
+        super().__init__(terminator, limit)
+        # The batch under way was cut out of buffer[batch_start:offset].
+        # One of the iterators is over it, the other is over nothing.
+        self._batch: list[Any] = _NO_BATCH
+        self._batch_start: int = 0
+        self._ready_frames: Iterator[bytes] = _NONE_READY
+        self._ready_events: Iterator[Event] = _NONE_READY
+        self._lookahead: int = 0
+
+    def _can_split(self) -> bool:
+        """Whether a frame starts at the offset, and nothing is in the way of reading it."""
+        return (
+            self._progress is None
+            and self._offset < len(self._buffer)
+            and self._gathered is None
+            and not self._delivered
+            and not self._skipping
+            and self._failure is None
+        )
+
+    def _split(self) -> list[bytes]:
+        """Cut whole frames out of the buffer, without a step for each."""
+        split = self._scanner.split
+        buffer, start, lookahead = self._buffer, self._offset, self._lookahead
+        # A frame that ends before this bound is not too large.
+        bound = min(len(buffer), start + self._limit + self._scanner.overhead)
+        if lookahead < SINGLE_FRAMES:
+            self._lookahead = lookahead + 1 if lookahead + 1 < SINGLE_FRAMES else FIRST_WINDOW
+            frames, self._offset = split(buffer, start, bound, 1)
+            return frames
+        self._lookahead = min(lookahead * 2, LAST_WINDOW)
+        end = min(bound, start + lookahead)
+        frames, self._offset = split(buffer, start, end, -1)
+        if not frames and end < bound:
+            frames, self._offset = split(buffer, start, bound, 1)
+        return frames
+
+    def _settle(self) -> None:
+        """Make the offset that of the first byte that was not delivered."""
+        batch = self._batch
+        if not batch:
+            return
+        left = length_hint(self._ready_frames) + length_hint(self._ready_events)
+        if left:
+            delivered = batch[: len(batch) - left]
+            batch.clear()
+            self._unsplit(delivered)
+            self._lookahead = 0
+        self._batch = _NO_BATCH
+
+    def _unsplit(self, delivered: list[Any]) -> None:
+        """Go back to behind the part of the batch that was *delivered*."""
+        last = delivered[-1]
+        frames = len(delivered)
+        if not isinstance(last, bytes):
+            frames = sum(isinstance(event, TerminatorFound) for event in delivered)
+        end, self._offset = self._offset, self._batch_start
+        if frames:
+            _, self._offset = self._scanner.split(self._buffer, self._offset, end, frames)
+        if isinstance(last, Data):  # Take the step that delivers it, to be where it leads.
+            self._step(NO_LIMIT)
+            self._delivered = len(last.chunk)
+
+    # -- Whole frames ----------------------------------------------------------------------
+
+    def _next_frames(self) -> Iterable[bytes] | None:
+        """Some whole frames to deliver at once, or None when there are none."""
+        if self._batch:
+            if length_hint(self._ready_frames):
+                return self._ready_frames
+            self._settle()
+        if self._can_split():
+            start = self._offset
+            frames = self._split()
+            if len(frames) > 1:
+                self._batch = frames
+                self._batch_start = start
+                self._ready_frames = iter(frames)
+                return self._ready_frames
+            if frames:
+                self._let_go()
+                return frames
+        frame = self._gather()
+        return None if frame is None else (frame,)
+
+    def _gather(self) -> bytes | None:
+        """Go on with the frame under way; return it when it is whole, None when it is not."""
+        if self._skipping:
+            self._drop()
+        if self._delivered or self._skipping or self._failure is not None:
+            self._cannot_gather()
+            return None
+        gathered = self._gathered
+        size = 0 if gathered is None else gathered.tell()
+        while isinstance(found := self._step(self._limit - size), bytes):
+            if gathered is None:
+                gathered = self._gathered = BytesIO()
+            size += gathered.write(found)
+            # All was payload: do not ask for more just to be told that there is none.
+            if self._progress is None and self._offset == len(self._buffer) and self._at_rest():
+                return None
+        if found is None:
+            self._ended()
+            return None
+        self._gathered = None
+        self._let_go()
+        return b"" if gathered is None else gathered.getvalue()
+
+    def _let_go(self) -> None:
+        """Let a big frame leave no big buffer behind; what is copied is less than what was used."""
+        if self._offset > LAST_WINDOW and self._offset * 2 > len(self._buffer):
+            self._compact()
+
+    def _cannot_gather(self) -> None:
+        if self._skipping or self._failure is not None:
+            self._ended()
+            return
+        raise UsageError(
+            "events() has streamed a part of this frame, so frames() cannot give it whole: "
+            "go on with events() up to its TerminatorFound"
+        )
+
+    # -- Events ----------------------------------------------------------------------------
+
+    def _next_events(self) -> Iterable[Event] | None:
+        """Some events to deliver at once, or None when there are none."""
+        if self._batch:
+            if length_hint(self._ready_events):
+                return self._ready_events
+            self._settle()
+        found = self._scanner.found
+        if found is not None and self._can_split():
+            start = self._offset
+            batch: list[Event] = []
+            for frame in self._split():
+                if frame:
+                    batch.append(Data(frame))
+                batch.append(found)
+            if batch:
+                self._batch = batch
+                self._batch_start = start
+                self._ready_events = iter(batch)
+                return self._ready_events
+        event = self._step_event()
+        return None if event is None else (event,)
+
+    def _step_event(self) -> Event | None:
+        self._change_to_events()
+        if not self._skipping and self._failure is None:
+            allowed = max(self._limit - self._delivered, 0) if self._scanner.limited else NO_LIMIT
+            found = self._step(allowed)
+            if isinstance(found, bytes):
+                self._delivered += len(found)
+                return Data(found)
+            if found is not None:
+                self._delivered = 0
+                return found
+        if not self._ended() or self._end == DELIVERED:
+            return None
+        self._end = DELIVERED
+        return EndOfStream()
+
+    def _change_to_events(self) -> None:
+        if self._gathered is not None and self._failure is None:
+            self._rewind()
+        # What is too large to collect may not be too large to stream.
+        if self._failure is not None and not self._scanner.limited:
+            self._rewind()
+        if self._skipping:
+            self._drop()

@@ -1,0 +1,238 @@
+"""Scanners that search: for one delimiter, for the earliest of several, for any newline.
+
+When a chunk ends with what could be the first bytes of a delimiter,
+they are neither payload nor terminator yet.
+They are always a proper prefix of the delimiter, so a number says which bytes they are:
+the state of the Knuth-Morris-Pratt automaton
+(SIAM Journal on Computing 6(2), 1977), one for each delimiter.
+The bulk of a chunk is searched by C code; the automaton walks over the few bytes
+at its two ends only, and never twice over the same byte,
+whence the time is linear for any delimiter and any chunks.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from functools import lru_cache
+from itertools import chain, repeat
+from typing import TypeAlias, final
+
+from framer._events import TerminatorFound
+from framer._scanners import Found, Scanner
+
+__all__ = [
+    "CR_FOUND",
+    "AnyNewlineScanner",
+    "delimiter_scanner",
+    "delimiters_scanner",
+]
+
+Matched: TypeAlias = tuple[int, ...]
+"""For each delimiter, how many of its first bytes are the last bytes that were seen."""
+
+Step: TypeAlias = tuple[Found, int, Matched | None]
+
+
+class _Delimited(Scanner[Matched]):
+    """One delimiter or several. The subclasses add the search in C."""
+
+    __slots__ = ("_borders", "_delimiters", "_found", "_inner", "_longest", "overhead")
+
+    def __init__(self, delimiters: tuple[bytes, ...]) -> None:
+        self._delimiters = delimiters
+        self._longest = max(map(len, delimiters))
+        self._borders = tuple(map(_borders, delimiters))
+        self._found = {delimiter: TerminatorFound(delimiter) for delimiter in delimiters}
+        # A chunk whose last byte is not in here ends with no part of a delimiter.
+        self._inner = frozenset(chain.from_iterable(d[:-1] for d in delimiters))
+        self.overhead = min(map(len, delimiters))
+
+    def _not_found(self, buffer: bytes, offset: int) -> Step:
+        """There is no whole delimiter: all is payload but what may be the start of one."""
+        if offset == len(buffer):
+            return None, offset, None
+        if buffer[-1] not in self._inner:
+            return buffer[offset:], len(buffer), None
+        matched = self._matched(buffer[max(offset, len(buffer) - self._longest + 1) :])
+        end = len(buffer) - max(matched)
+        return buffer[offset:end], len(buffer), matched if any(matched) else None
+
+    def _matched(self, data: bytes) -> Matched:
+        """The automata's states after *data*, which holds no whole delimiter."""
+        matched = (0,) * len(self._delimiters)
+        for byte in data:
+            matched = self._advance(matched, byte)
+        return matched
+
+    def _advance(self, matched: Matched, byte: int) -> Matched:
+        return tuple(map(_advance, self._delimiters, self._borders, matched, repeat(byte)))
+
+    def _resume(self, buffer: bytes, offset: int, matched: Matched) -> Step:
+        """Decide what becomes of the bytes that were held back, now that there are more."""
+        held = self.held(matched)
+        taken = 0
+        for taken, byte in enumerate(buffer[offset : offset + self._longest], 1):
+            matched = self._advance(matched, byte)
+            longest = max(matched)
+            if longest <= taken:  # No delimiter starts in the held bytes: let C code go on.
+                return held, offset, None
+            pairs = zip(self._delimiters, matched, strict=True)
+            complete = [delimiter for delimiter, state in pairs if state == len(delimiter)]
+            if complete:
+                delimiter = max(complete, key=len)
+                payload = len(held) + taken - len(delimiter)
+                if not payload:
+                    return self._found[delimiter], offset + taken, None
+                return held[:payload], offset, self._matched(held[payload:])
+        payload = len(held) + taken - max(matched)
+        return held[:payload] or None, offset + taken, matched
+
+    def flush(self, progress: Matched | None) -> bytes | None:
+        return self.held(progress) if progress else None
+
+    def held(self, progress: Matched) -> bytes:
+        longest = max(progress)
+        return self._delimiters[progress.index(longest)][:longest]
+
+
+def _borders(delimiter: bytes) -> array[int]:
+    """For each prefix of *delimiter*, the size of its longest proper prefix that is its suffix."""
+    borders = array("L", bytes(array("L").itemsize * len(delimiter)))
+    for index in range(1, len(delimiter)):
+        borders[index] = _advance(delimiter, borders, borders[index - 1], delimiter[index])
+    return borders
+
+
+def _advance(delimiter: bytes, borders: array[int], state: int, byte: int) -> int:
+    """How many of the delimiter's first bytes are the last bytes seen, *byte* being the newest."""
+    while state and delimiter[state] != byte:
+        state = borders[state - 1]
+    return state + 1 if delimiter[state] == byte else state
+
+
+@final
+class DelimiterScanner(_Delimited):
+    """bytes: a frame ends at this delimiter."""
+
+    __slots__ = ("_delimiter",)
+
+    def __init__(self, delimiter: bytes) -> None:
+        super().__init__((delimiter,))
+        self._delimiter = delimiter
+
+    @property
+    def found(self) -> TerminatorFound:
+        return self._found[self._delimiter]
+
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: int) -> Step:
+        if progress:
+            return self._resume(buffer, offset, progress)
+        delimiter = self._delimiter
+        start = buffer.find(delimiter, offset)
+        if start > offset:
+            return buffer[offset:start], start, None
+        if start == offset:
+            return self.found, start + len(delimiter), None
+        return self._not_found(buffer, offset)
+
+    def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
+        delimiter = self._delimiter
+        if most == 1:
+            found = buffer.find(delimiter, start, end)
+            return ([], start) if found < 0 else ([buffer[start:found]], found + len(delimiter))
+        window = buffer[start:end]
+        frames = window.split(delimiter, most)
+        rest = frames.pop()
+        return frames, start + len(window) - len(rest)
+
+
+@final
+class DelimitersScanner(_Delimited):
+    """tuple: a frame ends at the earliest of these delimiters.
+
+    One regular expression looks for all of them at once:
+    a search for each would run ahead to the next of the rare ones, again for every frame.
+    """
+
+    __slots__ = ("_pattern",)
+
+    def __init__(self, delimiters: tuple[bytes, ...]) -> None:
+        super().__init__(delimiters)
+        self._pattern = re.compile(b"|".join(map(re.escape, delimiters)))
+
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: int) -> Step:
+        if progress:
+            return self._resume(buffer, offset, progress)
+        match = self._pattern.search(buffer, offset)
+        if match is None:
+            return self._not_found(buffer, offset)
+        start = match.start()
+        if start > offset:
+            return buffer[offset:start], start, None
+        return self._found[match.group()], match.end(), None
+
+    def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
+        return _split(self._pattern, buffer, start, end, most)
+
+
+def _split(
+    pattern: re.Pattern[bytes], buffer: bytes, start: int, end: int, most: int
+) -> tuple[list[bytes], int]:
+    frames: list[bytes] = []
+    while len(frames) != most and (match := pattern.search(buffer, start, end)):
+        frames.append(buffer[start : match.start()])
+        start = match.end()
+    return frames, start
+
+
+CR_FOUND = TerminatorFound(b"\r")
+LF_FOUND = TerminatorFound(b"\n")
+
+
+@final
+class AnyNewlineScanner(Scanner[None]):
+    """ANY_NEWLINE: a frame ends at CR, LF or CRLF.
+
+    ``pull`` ends the frame at a CR without looking further;
+    it is up to the framer to swallow an LF straight after it, which may not have come yet.
+    """
+
+    __slots__ = ()
+    overhead = 1
+    _newline = re.compile(rb"[\r\n]")
+    # A CR at the very end is left alone, the LF that belongs to it may be behind the window.
+    _whole_newline = re.compile(rb"\r\n|\n|\r(?!\Z)")
+
+    def pull(
+        self, buffer: bytes, offset: int, progress: None, allowed: int
+    ) -> tuple[Found, int, None]:
+        match = self._newline.search(buffer, offset)
+        if match is None:
+            return buffer[offset:] or None, len(buffer), None
+        start = match.start()
+        if start > offset:
+            return buffer[offset:start], start, None
+        return (CR_FOUND if buffer[start] == 0x0D else LF_FOUND), start + 1, None
+
+    def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
+        if most > 0:
+            return _split(self._whole_newline, buffer, start, end, most)
+        window = buffer[start:end]
+        frames = window.splitlines()
+        rest = 0
+        if frames and window[-1] != 0x0A:
+            rest = len(frames.pop()) + (window[-1] == 0x0D)
+        return frames, start + len(window) - rest
+
+
+@lru_cache(maxsize=256)
+def delimiter_scanner(delimiter: bytes) -> DelimiterScanner:
+    """The scanner for this delimiter; framers that have the same one share it."""
+    return DelimiterScanner(delimiter)
+
+
+@lru_cache(maxsize=256)
+def delimiters_scanner(delimiters: tuple[bytes, ...]) -> DelimitersScanner:
+    """The scanner for these delimiters; framers that have the same ones share it."""
+    return DelimitersScanner(delimiters)

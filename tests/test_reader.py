@@ -1,0 +1,82 @@
+"""FrameReader: the framer agrees with an oracle that sees the whole string at once.
+
+Agreement means: after every chunk, the same frames or events, the same errors with the same
+attributes, the same number of bytes held; and the same again at the end of the stream.
+That is R1 (chunking never matters), R2 (nothing is lost), R4 (as early as can be),
+R5 (the limit is exact), R6 (the end is explicit) and R7 (the first bad byte) in one.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracle import KINDS, check, cut_at
+
+from framer import Terminator
+from framer._reader import scanner_for
+
+LIMITS = (0, 1, 2, 3, 5)
+
+
+def _short_strings(alphabet: bytes, longest: int) -> Iterator[bytes]:
+    for length in range(longest + 1):
+        yield from map(bytes, itertools.product(alphabet, repeat=length))
+
+
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+def test_all_short_streams_in_all_splits(terminator: Terminator, alphabet: bytes) -> None:
+    """Every string of up to four bytes that make trouble, in every split, at three limits."""
+    for data in _short_strings(alphabet, 4 if len(alphabet) > 2 else 5):
+        for limit in (None, 0, 2):
+            check(data, terminator, limit)
+
+
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+def test_seeded_streams_of_eight_bytes_in_all_splits(
+    terminator: Terminator, alphabet: bytes
+) -> None:
+    """A sample of the longer strings, each in all of its 128 splits."""
+    rng = random.Random(repr(alphabet))
+    for _ in range(8):
+        data = bytes(rng.choices(alphabet, k=8))
+        check(data, terminator, rng.choice(LIMITS))
+
+
+@given(data=st.data(), kind=st.sampled_from(KINDS))
+def test_long_streams_in_seeded_splits(data: st.DataObject, kind: tuple[Terminator, bytes]) -> None:
+    """Strings of up to 60 bytes, troublesome and other, in one piece and in two random splits."""
+    terminator, alphabet = kind
+    byte = st.sampled_from(alphabet) | st.integers(0, 255)
+    stream = bytes(data.draw(st.lists(byte, max_size=60)))
+    limit = data.draw(st.sampled_from((None, 0, 1, 5, 20)))
+    cuts = st.lists(st.integers(0, len(stream)), max_size=20).map(sorted)
+    ways = [[stream] if stream else []]
+    ways += [cut_at(stream, data.draw(cuts)) for _ in range(2)]
+    check(stream, terminator, limit, ways=ways)
+
+
+@given(
+    frames=st.lists(st.integers(0, 40), max_size=30),
+    delimiters=st.sampled_from([(b"b",), (b"\r\n",), (b"aab",), (b"\n", b"\r\n")]),
+    size=st.integers(1, 50),
+)
+def test_many_frames_in_chunks_of_one_size(
+    frames: list[int], delimiters: tuple[bytes, ...], size: int
+) -> None:
+    """Streams of well-formed frames, which the fast path takes many at a time."""
+    stream = b"".join(b"." * n + delimiters[n % len(delimiters)] for n in frames)
+    for limit in (None, 40, 39, 20):
+        check(stream, delimiters, limit, ways=[cut_at(stream, range(size, len(stream), size))])
+
+
+def test_a_terminator_is_checked_before_anything_else() -> None:
+    """What is no terminator is refused where it is set, not where it is first used."""
+    with pytest.raises(ValueError, match="at least one byte"):
+        scanner_for(b"")
+    with pytest.raises(TypeError, match="bool"):
+        scanner_for(True)
