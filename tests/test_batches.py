@@ -90,21 +90,17 @@ def test_batches_of_every_kind(terminator: Terminator, alphabet: bytes) -> None:
             check(stream, terminator, limit, ways=[cut_at(stream, range(size, len(stream), size))])
 
 
-def test_next_frame_and_next_event_draw_from_the_same_batch() -> None:
-    """Single calls and loops can be mixed."""
-    lines = [b"%d" % n for n in range(60)]
-    framer = Framer()
-    framer.receive_data(b"\n".join(lines) + b"\n")
-    out: list[bytes | None] = []
-    while len(out) < len(lines):
-        out.append(framer.next_frame())
-        out.append(next(iter(framer.frames())))
-        event = framer.next_event()
-        assert isinstance(event, Data)
-        out.append(event.chunk)
-        assert next(iter(framer.events())) == TerminatorFound(b"\n")
-    assert out == lines
-    assert framer.next_event() is None
+def test_big_frames_in_big_chunks() -> None:
+    """Frames larger than any window of look-ahead, whole and in pieces, between small ones."""
+    frames = [b"x" * n for n in (5, 70_000, 3, 200_000, 0, 65_536, 1)] * 3
+    stream = b"".join(frame + b"\r\n" for frame in frames)
+    for size in (len(stream), 100_000, 65_536, 4096):
+        framer = Framer(b"\r\n", max_frame_size=200_000)
+        out: list[bytes] = []
+        for start in range(0, len(stream), size):
+            framer.receive_data(stream[start : start + size])
+            out += framer.frames()
+        assert out == frames
 
 
 def test_events_cannot_be_finished_by_frames() -> None:
@@ -118,6 +114,49 @@ def test_events_cannot_be_finished_by_frames() -> None:
     with pytest.raises(UsageError):
         framer.next_frame()
     assert [next(events), next(events)] == [TerminatorFound(b"\n"), Data(b"ab")]
+
+
+def test_frames_that_were_gathered_are_streamed_when_asked_for() -> None:
+    """A change from frames() to events(), in the middle of a frame of each kind."""
+    for terminator, frame in ((b"\n", b"abcdef\n"), (6, b"abcdef"), (LengthPrefix(1), b"\6abcdef")):
+        framer = Framer(terminator)
+        framer.receive_data(frame[:4])
+        assert framer.next_frame() is None
+        framer.receive_data(frame[4:])
+        chunks = [event.chunk for event in framer.events() if isinstance(event, Data)]
+        assert b"".join(chunks) == b"abcdef"
+
+
+def test_what_is_too_large_to_collect_can_be_streamed() -> None:
+    """A count that the program has set itself: frames() refuses, events() does not."""
+    framer = Framer(100, max_frame_size=10)
+    framer.receive_data(b"x" * 50)
+    with pytest.raises(FrameTooLarge):
+        framer.next_frame()
+    assert framer.next_event() == Data(b"x" * 50)
+
+
+def test_a_frame_that_is_being_skipped_is_no_event() -> None:
+    """Its rest is dropped as it comes."""
+    framer = Framer(LengthPrefix(1), max_frame_size=3)
+    framer.receive_data(b"\5ab")
+    with pytest.raises(FrameTooLarge):
+        framer.next_event()
+    framer.skip_frame()
+    framer.receive_data(b"c")
+    assert framer.next_event() is None
+    assert framer.next_frame() is None
+    framer.receive_data(b"de\1x")
+    assert list(framer.events()) == [Data(b"x"), TerminatorFound(1)]
+
+
+def test_the_first_event_of_a_batch() -> None:
+    """Its Data was delivered, and the delimiter behind it was not."""
+    framer = Framer()
+    framer.receive_data(b"ab\ncd\n")
+    assert next(iter(framer.events())) == Data(b"ab")
+    assert framer.buffered == 4
+    assert list(framer.events())[:2] == [TerminatorFound(b"\n"), Data(b"cd")]
 
 
 def test_a_count_at_the_end_of_its_frame_waits_for_nothing() -> None:
@@ -258,6 +297,32 @@ def _pieces_of_one_frame(n: int) -> None:
         assert framer.next_frame() is None
 
 
+def _waiting_at_each_frame(n: int) -> None:
+    framer = Framer()
+    framer.receive_data(b"ab\n" * n)
+    for _ in range(n):
+        framer.terminator = 0
+        assert framer.next_frame() == b""
+        assert framer.next_frame() is None
+        framer.terminator = b"\n"
+        assert framer.next_frame() == b"ab"
+
+
+def _same_settings_at_each_chunk(n: int) -> None:
+    framer = Framer(max_frame_size=None)
+    for _ in range(n):
+        framer.receive_data(b"x" * 1024)
+        assert framer.next_frame() is None
+        framer.max_frame_size = None
+        framer.terminator = b"\n"
+
+
+def _netstrings_in_one_feed(n: int) -> None:
+    framer = Framer(Netstring(), max_frame_size=None)
+    framer.receive_data(b"2:ab," * n)
+    assert _drain(framer, streaming=False) == n
+
+
 SELF_SIMILAR = b"a" * 4000 + b"b"
 
 WORK: dict[str, tuple[Callable[[int], object], int]] = {
@@ -285,6 +350,9 @@ WORK: dict[str, tuple[Callable[[int], object], int]] = {
     "buffered at each frame": (_asking_at_each_frame, 8000),
     "data at each frame": (_feeding_at_each_frame, 4000),
     "frames that are too large": (_skipping_each_frame, 4000),
+    "a frame of nothing at each frame": (_waiting_at_each_frame, 16_000),
+    "the same settings at each chunk": (_same_settings_at_each_chunk, 2000),
+    "netstrings": (_netstrings_in_one_feed, 100_000),
     "pieces of one frame": (_pieces_of_one_frame, 20_000),
 }
 
@@ -338,13 +406,18 @@ def test_a_big_frame_leaves_no_big_buffer_behind(size: int, streaming: bool) -> 
     assert retained < 65536
 
 
-def test_one_big_frame_taken_by_next_frame() -> None:
+@pytest.mark.parametrize("streaming", [False, True])
+def test_one_big_frame_taken_by_a_single_call(streaming: bool) -> None:
     """The chunk that it came in is let go although nobody asked for another frame."""
 
     def work() -> Framer:
         framer = Framer(max_frame_size=None)
         framer.receive_data(b"x" * (16 << 20) + b"\nrest")
-        framer.next_frame()
+        if streaming:
+            assert isinstance(framer.next_event(), Data)
+            assert framer.next_event() == TerminatorFound(b"\n")
+        else:
+            assert framer.next_frame() is not None
         return framer
 
     retained, _ = _peak_of(work)

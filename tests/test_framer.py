@@ -6,7 +6,9 @@ In names and docstrings a bar shows where the stream is cut.
 from __future__ import annotations
 
 import array
+import copy
 import gc
+import itertools
 import sys
 import tracemalloc
 from collections.abc import Iterable
@@ -464,6 +466,33 @@ def test_data_received_inside_a_loop_is_delivered_by_it() -> None:
     assert out == [b"x"] * 50 + [b"y"]
 
 
+def test_next_frame_and_next_event_draw_from_the_same_batch() -> None:
+    """Single calls and loops can be mixed."""
+    lines = [b"%d" % n for n in range(60)]
+    framer = Framer()
+    framer.receive_data(b"\n".join(lines) + b"\n")
+    out: list[bytes | None] = []
+    while len(out) < len(lines):
+        out.append(framer.next_frame())
+        out.append(next(iter(framer.frames())))
+        event = framer.next_event()
+        assert isinstance(event, Data)
+        out.append(event.chunk)
+        assert next(iter(framer.events())) == TerminatorFound(b"\n")
+    assert out == lines
+    assert framer.next_event() is None
+
+
+def test_single_calls_go_on_where_a_loop_was_left() -> None:
+    """next_frame() after frames(), next_event() after events(), within one batch."""
+    framer = Framer()
+    framer.receive_data(b"x\n" * 20 + b"a\nb\nc\nd\ne\n")
+    assert list(itertools.islice(framer.frames(), 21))[-1] == b"a"
+    assert [framer.next_frame(), framer.next_frame()] == [b"b", b"c"]
+    assert list(itertools.islice(framer.events(), 1)) == [Data(b"d")]
+    assert [framer.next_event(), framer.next_event()] == [TerminatorFound(b"\n"), Data(b"e")]
+
+
 def test_two_loops_share_the_frames() -> None:
     """An inner loop takes what the outer one would have got; none is lost or given twice."""
     framer = framer_of(b"".join(b"%d\n" % n for n in range(100)))
@@ -578,6 +607,118 @@ def test_take_buffered_includes_what_has_not_been_looked_at() -> None:
     assert list(framer.frames()) == []
 
 
+# -- Found by attacking it -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("terminator", "prefix"),
+    [
+        (LengthPrefix(8), b"\xff" * 8),
+        (VarintPrefix(), b"\xff" * 9 + b"\1"),
+        (LengthFrom(b";", lambda header: int(header, 16)), b"f" * 5000 + b";"),
+    ],
+    ids=repr,
+)
+def test_a_length_beyond_all_bounds_can_be_skipped(terminator: Terminator, prefix: bytes) -> None:
+    """A peer announces more than 2**63 bytes: the error can be printed, and skipped once."""
+    framer = framer_of(prefix + b"xyz", terminator, 10)
+    with pytest.raises(FrameTooLarge, match=r"announces \d.* bytes"):
+        framer.next_frame()
+    framer.skip_frame()
+    assert framer.next_frame() is None
+    assert framer.buffered == 0
+    framer.receive_eof()
+    with pytest.raises(IncompleteFrame, match=r"after 3 of \d.* bytes"):
+        framer.next_frame()
+    unlimited = framer_of(prefix + b"xyz", terminator, None)
+    assert unlimited.next_frame() is None
+
+
+def test_the_lf_of_a_crlf_is_swallowed_behind_what_was_pushed_back() -> None:
+    r"""`a\r|\nb\n` with x pushed back after a: no empty line, in any split."""
+    for chunks in splits(b"a\r\nb\n"):
+        framer = Framer(ANY_NEWLINE)
+        out: list[bytes] = []
+        for chunk in chunks:
+            framer.receive_data(chunk)
+            for frame in framer.frames():
+                if not out:
+                    framer.push_back(b"x")
+                out.append(frame)
+        assert out == [b"a", b"xb"]
+
+
+def test_the_lf_of_a_crlf_is_swallowed_after_take_buffered() -> None:
+    r"""`a\r|\nb\n`, taking what is there after a: nothing, and then no empty line."""
+    framer = framer_of("a\r", ANY_NEWLINE)
+    assert framer.next_frame() == b"a"
+    assert framer.take_buffered() == b""
+    framer.receive_data(b"\n")
+    framer.receive_data(b"b\n")
+    assert list(framer.frames()) == [b"b"]
+
+
+def test_a_count_above_the_limit_in_single_bytes() -> None:
+    """Count 3, limit 1: too large at its first byte, and what is skipped is not held."""
+    framer = Framer(3, max_frame_size=1)
+    out: list[bytes | str] = []
+    for byte in b"0\n\n00":
+        framer.receive_data(bytes([byte]))
+        out += frames_skipping(framer)
+        assert framer.buffered == 0
+    assert out == ["TOO LARGE", "TOO LARGE"]
+
+
+def test_a_prefix_read_in_the_middle_of_a_streamed_frame_is_not_lost() -> None:
+    """It is not delivered before its payload is: another terminator sees it again."""
+    framer = framer_of("abc")
+    assert list(framer.events()) == [Data(b"abc")]
+    framer.terminator = LengthPrefix(1)
+    framer.receive_data(b"\5")
+    assert framer.next_event() is None
+    assert framer.buffered == 1
+    framer.terminator = b"\n"
+    framer.receive_data(b"x\n")
+    assert list(framer.events()) == [Data(b"\5"), Data(b"x"), TerminatorFound(b"\n")]
+
+
+def test_length_of_cannot_end_the_loop() -> None:
+    """StopIteration, say of a next() without a default, would look like "no more frames"."""
+    framer = framer_of("x;", LengthFrom(b";", lambda _: next(iter(()))))
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        list(framer.frames())
+
+
+def test_a_framer_is_not_copied() -> None:
+    """Two framers that share a half-delivered batch would give each other's frames away."""
+    with pytest.raises(TypeError, match="one stream"):
+        copy.copy(framer_of("a\nb\n"))
+
+
+def test_setting_the_same_terminator_again() -> None:
+    """It changes nothing, but a count starts to count again, and 0 fires again."""
+    framer = framer_of("abc|de")
+    framer.terminator = bytes(bytearray(b"\n"))
+    framer.receive_data(b"f\n")
+    assert framer.next_frame() == b"abcdef"
+    framer = framer_of("abc", 5)
+    assert list(framer.events()) == [Data(b"abc")]
+    framer.terminator = 5
+    framer.receive_data(b"defgh")
+    assert list(framer.events()) == [Data(b"defgh"), TerminatorFound(5)]
+
+
+def test_lowering_the_limit_in_the_middle_of_a_frame() -> None:
+    """The new limit holds for what was gathered, too."""
+    framer = framer_of("abcdef|")
+    framer.max_frame_size = 4
+    with pytest.raises(FrameTooLarge):
+        framer.next_frame()
+    framer.receive_data(b"g\nok\n")
+    framer.skip_frame()
+    assert framer.next_frame() == b"ok"
+
+
 # -- R6, R9 and the rest ---------------------------------------------------------------------
 
 
@@ -690,29 +831,28 @@ def test_the_cause_of_a_malformed_header_is_kept() -> None:
         assert isinstance(caught.value.__cause__, ValueError)
 
 
-def test_big_frames_in_big_chunks() -> None:
-    """Frames larger than any window of look-ahead, whole and in pieces, between small ones."""
-    frames = [b"x" * n for n in (5, 70_000, 3, 200_000, 0, 65_536, 1)] * 3
-    stream = b"".join(frame + b"\r\n" for frame in frames)
-    for size in (len(stream), 100_000, 65_536, 4096):
-        framer = Framer(b"\r\n", max_frame_size=200_000)
-        out: list[bytes] = []
-        for start in range(0, len(stream), size):
-            framer.receive_data(stream[start : start + size])
-            out += framer.frames()
-        assert out == frames
+@pytest.mark.parametrize("terminator", [b"\r\n", ANY_NEWLINE, 5, LengthPrefix(), VarintPrefix()])
+@pytest.mark.parametrize("used", [False, True])
+def test_an_idle_framer_is_small(terminator: Terminator, used: bool) -> None:
+    """Under 200 bytes, with all that belongs to it alone; also after a busy time."""
 
+    def framer() -> Framer:
+        framer = Framer(terminator)
+        if used:
+            framer.receive_data(bytes([0, 0, 0, 5, 104, 101, 108, 108, 13, 10]))
+            for events in (framer.frames(), framer.events(), framer.events()):
+                next(iter(events), None)
+            framer.take_buffered()
+        return framer
 
-def test_an_idle_framer_is_small() -> None:
-    """Under 200 bytes, with all that belongs to it alone."""
-    framers = [Framer(b"\r\n") for _ in range(10)]
+    framers = [framer() for _ in range(10)]
     gc.collect()
     tracemalloc.start()
-    framers += [Framer(b"\r\n") for _ in range(1000)]
+    framers += [framer() for _ in range(1000)]
     size, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert sys.getsizeof(framers[0]) < 200
-    assert size / 1000 < 200 + 9  # the list grows, too
+    assert size / 1000 < 200 + 9  # the list of them grows, too
 
 
 def test_check_itself_can_fail() -> None:

@@ -8,6 +8,7 @@ R5 (the limit is exact), R6 (the end is explicit) and R7 (the first bad byte) in
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
 from collections.abc import Iterator
@@ -17,7 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from oracle import KINDS, check, cut_at
 
-from framer import Terminator
+from framer import (
+    ANY_NEWLINE,
+    Data,
+    Framer,
+    FrameTooLarge,
+    FramingError,
+    Terminator,
+    TerminatorFound,
+)
 from framer._reader import scanner_for
 
 LIMITS = (0, 1, 2, 3, 5)
@@ -72,6 +81,61 @@ def test_many_frames_in_chunks_of_one_size(
     stream = b"".join(b"." * n + delimiters[n % len(delimiters)] for n in frames)
     for limit in (None, 40, 39, 20):
         check(stream, delimiters, limit, ways=[cut_at(stream, range(size, len(stream), size))])
+
+
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+def test_whatever_was_seen_is_looked_at_anew(terminator: Terminator, alphabet: bytes) -> None:
+    """In the middle of a frame of any kind, a terminator that is never found brings all back."""
+    rng = random.Random(repr(alphabet))
+    for _ in range(40):
+        data = bytes(rng.choices(alphabet, k=rng.randint(1, 6)))
+        framer = Framer(terminator, max_frame_size=None)
+        framer.receive_data(data[:-1])
+        with contextlib.suppress(FramingError):
+            list(framer.frames())
+        framer.receive_data(data[-1:])
+        rest = framer.buffered
+        framer.terminator = b"never found"
+        assert framer.buffered == rest
+        assert framer.take_buffered() == data[len(data) - rest :]
+
+
+def test_an_lf_that_follows_the_cr_of_a_line() -> None:
+    """It is dropped from the front of the next chunk, if it is there, and only from there."""
+    framer = Framer(ANY_NEWLINE)
+    for chunk in (b"a\r", b"\n", b"\r", b"b\r", b"\nc\n"):
+        framer.receive_data(chunk)
+    assert list(framer.frames()) == [b"a", b"", b"b", b"c"]
+    framer.receive_data(b"d\r")
+    assert list(framer.frames()) == [b"d"]
+    framer.receive_data(b"\n")
+    framer.receive_data(b"\n")
+    assert list(framer.frames()) == [b""]
+    framer.receive_data(b"\r")
+    assert list(framer.frames()) == [b""]
+    framer.receive_data(b"e\n")
+    assert list(framer.frames()) == [b"e"]
+
+
+def test_bytes_pushed_back_into_a_frame_that_is_streamed() -> None:
+    """They are the next of its payload, and the frame still ends where its count says."""
+    framer = Framer(5)
+    framer.receive_data(b"ab")
+    assert framer.next_event() == Data(b"ab")
+    framer.push_back(b"b")
+    framer.receive_data(b"cdef")
+    *payload, end, rest = framer.events()
+    assert [payload, end, rest] == [[Data(b"b"), Data(b"cd")], TerminatorFound(5), Data(b"ef")]
+
+
+def test_an_error_is_forgotten_with_what_it_was_about() -> None:
+    """Another terminator makes what was too large something else."""
+    framer = Framer(max_frame_size=3)
+    framer.receive_data(b"ab;cd")
+    with pytest.raises(FrameTooLarge):
+        framer.next_frame()
+    framer.terminator = b";"
+    assert framer.next_frame() == b"ab"
 
 
 def test_a_terminator_is_checked_before_anything_else() -> None:

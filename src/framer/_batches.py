@@ -14,6 +14,10 @@ so that a protocol that changes it at every frame does not pay for frames that a
 And no further than the limit allows:
 a frame that ends within so many bytes cannot be too large, so that nothing has to be measured.
 
+When all was looked at, and no frame is complete, the scanner may know what has to come first:
+so many bytes, or one certain byte.  Until it comes, small chunks are only kept (`_patience`).
+That is what makes tiny chunks cheap: most of them are not worth a search.
+
 Whatever ``split`` cannot do (a frame in pieces, one too large, one that is broken, the end)
 is done one step at a time: `_gather` for frames, `_step_event` for events.
 """
@@ -37,6 +41,9 @@ SINGLE_FRAMES: Final = 4
 # ... then whole windows of the buffer, from so many bytes up to so many.
 FIRST_WINDOW: Final = 1024
 LAST_WINDOW: Final = 65536
+# So many bytes are kept without looking at them, at the most.
+# tests/bench/lines.py: for chunks of 17 bytes this halves the time.
+MOST_PATIENCE: Final = 1024
 
 _NO_BATCH: list[Any] = []
 _NONE_READY: Iterator[Any] = iter(_NO_BATCH)
@@ -47,7 +54,7 @@ class BatchReader(FrameReader):
 
     __slots__ = ("_batch", "_batch_start", "_lookahead", "_ready_events", "_ready_frames")
 
-    def __init__(self, terminator: Terminator, limit: int) -> None:
+    def __init__(self, terminator: Terminator, limit: float) -> None:
         super().__init__(terminator, limit)
         # The batch under way was cut out of buffer[batch_start:offset].
         # One of the iterators is over it, the other is over nothing.
@@ -73,7 +80,7 @@ class BatchReader(FrameReader):
         split = self._scanner.split
         buffer, start, lookahead = self._buffer, self._offset, self._lookahead
         # A frame that ends before this bound is not too large.
-        bound = min(len(buffer), start + self._limit + self._scanner.overhead)
+        bound = int(min(len(buffer), start + self._limit + self._scanner.overhead))
         if lookahead < SINGLE_FRAMES:
             self._lookahead = lookahead + 1 if lookahead + 1 < SINGLE_FRAMES else FIRST_WINDOW
             frames, self._offset = split(buffer, start, bound, 1)
@@ -97,6 +104,7 @@ class BatchReader(FrameReader):
             self._unsplit(delivered)
             self._lookahead = 0
         self._batch = _NO_BATCH
+        self._ready_frames = self._ready_events = _NONE_READY
 
     def _unsplit(self, delivered: list[Any]) -> None:
         """Go back to behind the part of the batch that was *delivered*."""
@@ -113,13 +121,42 @@ class BatchReader(FrameReader):
 
     # -- Whole frames ----------------------------------------------------------------------
 
+    def _can_wait(self) -> bool:
+        """Whether the rest of the buffer is short, and no frame ends in it for certain."""
+        patience = int(min(MOST_PATIENCE, self._limit)) - len(self._buffer) + self._offset
+        trigger = self._scanner.trigger
+        if patience < 0 or trigger is None or self._buffer.find(trigger, self._offset) >= 0:
+            return False
+        if self._pending is not None or self._end:
+            return False
+        self._patience = patience
+        return True
+
+    def _keep(self, data: bytes) -> None:
+        """Put *data* behind the rest of the buffer, and lose patience if it is worth a look."""
+        patience = self._patience - len(data)
+        if len(data) > LAST_WINDOW:  # Do not copy it.
+            self._gather()
+            self._buffer = data
+        else:
+            self._buffer = self._buffer[self._offset :] + data
+        self._offset = 0
+        trigger = self._scanner.trigger
+        self._patience = -1 if trigger is not None and trigger in data else patience
+
     def _next_frames(self) -> Iterable[bytes] | None:
         """Some whole frames to deliver at once, or None when there are none."""
+        if self._patience >= 0:
+            return None
         if self._batch:
             if length_hint(self._ready_frames):
                 return self._ready_frames
             self._settle()
-        if self._can_split():
+        if self._gathered is None and self._can_split():
+            if self._pending is not None and len(self._buffer) - self._offset <= MOST_PATIENCE:
+                self._refill()
+            if self._can_wait():
+                return None
             start = self._offset
             frames = self._split()
             if len(frames) > 1:
@@ -147,10 +184,17 @@ class BatchReader(FrameReader):
                 gathered = self._gathered = BytesIO()
             size += gathered.write(found)
             # All was payload: do not ask for more just to be told that there is none.
-            if self._progress is None and self._offset == len(self._buffer) and self._at_rest():
-                return None
-        if found is None:
-            self._ended()
+            if (
+                self._offset == len(self._buffer)
+                and self._progress is None
+                and self._pending is None
+                and not self._end
+            ):
+                break
+        if found is None or isinstance(found, bytes):
+            if not self._ended():
+                patience = self._scanner.patience(self._progress)
+                self._patience = int(min(patience, self._limit - size, MOST_PATIENCE))
             return None
         self._gathered = None
         self._let_go()
@@ -181,8 +225,13 @@ class BatchReader(FrameReader):
         found = self._scanner.found
         if found is not None and self._can_split():
             start = self._offset
+            frames = self._split()
+            if self._offset - start > LAST_WINDOW:
+                # One big frame: a batch would hold on to it, and to the buffer.
+                self._offset = start
+                frames = []
             batch: list[Event] = []
-            for frame in self._split():
+            for frame in frames:
                 if frame:
                     batch.append(Data(frame))
                 batch.append(found)
@@ -201,9 +250,11 @@ class BatchReader(FrameReader):
             found = self._step(allowed)
             if isinstance(found, bytes):
                 self._delivered += len(found)
+                self._patience = -1
                 return Data(found)
             if found is not None:
                 self._delivered = 0
+                self._let_go()
                 return found
         if not self._ended() or self._end == DELIVERED:
             return None

@@ -13,6 +13,7 @@ whence the time is linear for any delimiter and any chunks.
 from __future__ import annotations
 
 import re
+import sys
 from array import array
 from functools import lru_cache
 from itertools import chain, repeat
@@ -115,17 +116,21 @@ def _advance(delimiter: bytes, borders: array[int], state: int, byte: int) -> in
 class DelimiterScanner(_Delimited):
     """bytes: a frame ends at this delimiter."""
 
-    __slots__ = ("_delimiter",)
+    __slots__ = ("_delimiter", "trigger")
 
     def __init__(self, delimiter: bytes) -> None:
         super().__init__((delimiter,))
         self._delimiter = delimiter
+        self.trigger = delimiter[-1:]
 
     @property
     def found(self) -> TerminatorFound:
         return self._found[self._delimiter]
 
-    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: int) -> Step:
+    def patience(self, progress: Matched | None) -> int:
+        return sys.maxsize if progress is None else -1
+
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: float) -> Step:
         if progress:
             return self._resume(buffer, offset, progress)
         delimiter = self._delimiter
@@ -161,7 +166,7 @@ class DelimitersScanner(_Delimited):
         super().__init__(delimiters)
         self._pattern = re.compile(b"|".join(map(re.escape, delimiters)))
 
-    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: int) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: float) -> Step:
         if progress:
             return self._resume(buffer, offset, progress)
         match = self._pattern.search(buffer, offset)
@@ -205,7 +210,7 @@ class AnyNewlineScanner(Scanner[None]):
     _whole_newline = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: int
+        self, buffer: bytes, offset: int, progress: None, allowed: float
     ) -> tuple[Found, int, None]:
         match = self._newline.search(buffer, offset)
         if match is None:

@@ -81,7 +81,7 @@ class FrameTooLarge(FramingError):
         self.frame_start = frame_start
 
     def __str__(self) -> str:
-        size = "has" if self.announced is None else f"announces {self.announced} bytes,"
+        size = "has" if self.announced is None else f"announces {_words(self.announced)} bytes,"
         return (
             f"the frame at offset {self.frame_start} {size} "
             f"more than max_frame_size={self.max_frame_size} bytes of payload; "
@@ -114,7 +114,7 @@ class IncompleteFrame(FramingError):
         self.frame_start = frame_start
 
     def __str__(self) -> str:
-        of = "" if self.expected is None else f" of {self.expected}"
+        of = "" if self.expected is None else f" of {_words(self.expected)}"
         return (
             f"the stream ended inside the frame at offset {self.frame_start}, "
             f"after {self.received}{of} bytes of payload and before the frame's end; "
@@ -148,3 +148,8 @@ class MalformedFrame(FramingError):
             f"in the frame that starts at offset {self.frame_start}; "
             f"close the connection, there is no telling where the next frame starts"
         )
+
+
+def _words(length: int) -> str:
+    """Write *length*, also one so long that Python refuses to write it out."""
+    return str(length) if length < 1 << 64 else "2**64 or more"

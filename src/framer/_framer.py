@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from io import BytesIO
 from itertools import chain
-from typing import final
+from typing import NoReturn, final
 
 from framer._batches import BatchReader
 from framer._events import Event
@@ -63,11 +63,15 @@ class Framer(BatchReader):
     def __repr__(self) -> str:
         return f"<Framer terminator={self._terminator!r} buffered={self.buffered}>"
 
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Framer cannot be copied or pickled: it stands for one stream")
+
     # -- What comes in ---------------------------------------------------------------------
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
-        """Add bytes that came from the network; b"" does nothing.
+        """Add bytes that came from the network.
 
+        b"" does nothing; for the end of the stream there is `receive_eof`.
         This only stores them: call `frames` or `events` to have them framed.
         Bytes are kept without a copy, anything mutable is copied,
         so the caller may use its buffer again at once.
@@ -83,6 +87,11 @@ class Framer(BatchReader):
         if self._end:
             raise UsageError("receive_data() after receive_eof(): a new stream wants a new Framer")
         self._received += len(data)
+        if self._after_cr and not (data := self._without_lf(data)):
+            return
+        if self._patience >= 0:
+            self._keep(data)
+            return
         if self._batch:
             self._settle()
         if self._offset < len(self._buffer) or self._pending is not None:
@@ -92,9 +101,6 @@ class Framer(BatchReader):
             return
         self._buffer = data
         self._offset = 0
-        if self._after_cr:
-            self._after_cr = False
-            self._offset = int(data[0] == 0x0A)
 
     def receive_eof(self) -> None:
         """Note that the stream has ended. To do so twice is harmless.
@@ -103,12 +109,14 @@ class Framer(BatchReader):
         then they end, or raise `IncompleteFrame`.
         """
         self._end = self._end or RECEIVED
+        self._patience = -1
 
     def push_back(self, data: bytes | bytearray | memoryview) -> None:
         """Put bytes in front of those that are buffered, to be framed next.
 
         This also works after the end of the stream.
         It takes time linear in what is buffered.
+        Offsets in errors count the bytes received, so bytes that never were shift them.
 
         Raises:
             TypeError: not a bytes-like object.
@@ -120,7 +128,6 @@ class Framer(BatchReader):
         self._rewind()
         self._buffer = data + self._buffer[self._offset :]
         self._offset = 0
-        self._after_cr = False
         if self._end:
             self._end = RECEIVED
 
@@ -202,24 +209,28 @@ class Framer(BatchReader):
     @terminator.setter
     def terminator(self, terminator: Terminator) -> None:
         scanner = scanner_for(terminator)
+        # The same once more changes nothing, save for a count: that starts to count again.
+        same = terminator == self._terminator and terminator != 0 and not self._delivered
         self._terminator = terminator
-        if not self._skipping:  # A frame that is being skipped ends as it began.
-            self._settle()
-            self._rewind()
-            self._progress = None
-            self._scanner = scanner
-            self._lookahead = 0
+        if same or self._skipping:  # A frame that is being skipped ends as it began.
+            return
+        self._settle()
+        self._rewind()
+        self._progress = None
+        self._scanner = scanner
+        self._lookahead = 0
 
     @property
     def max_frame_size(self) -> int | None:
         """How many bytes of payload a frame may have; None means no limit. It may be set."""
-        return None if self._limit == NO_LIMIT else self._limit
+        return None if self._limit == NO_LIMIT else int(self._limit)
 
     @max_frame_size.setter
     def max_frame_size(self, max_frame_size: int | None) -> None:
         limit = _check_limit(max_frame_size)
-        self._settle()
-        self._rewind()
+        if limit < self._limit or self._failure is not None:
+            self._settle()
+            self._rewind()
         self._limit = limit
 
     @property
@@ -246,7 +257,6 @@ class Framer(BatchReader):
         self._buffer = b""
         self._offset = 0
         self._pending = None
-        self._after_cr = False
         return data
 
     def skip_frame(self) -> None:
@@ -266,7 +276,7 @@ class Framer(BatchReader):
         self._drop()
 
 
-def _check_limit(max_frame_size: int | None) -> int:
+def _check_limit(max_frame_size: int | None) -> float:
     if max_frame_size is None:
         return NO_LIMIT
     check_int("max_frame_size", max_frame_size, at_least=0)

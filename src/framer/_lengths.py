@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import lru_cache
 from io import BytesIO
 from itertools import count
 from struct import Struct
@@ -23,7 +24,7 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
 from framer._delimiters import delimiter_scanner, delimiters_scanner
 from framer._events import TerminatorFound
-from framer._scanners import CountScanner, Found, Malformed, Scanner, TooLarge
+from framer._scanners import Found, Malformed, Scanner, TooLarge, count_scanner
 from framer._terminators import MAX_NETSTRING_DIGITS, LengthFrom, LengthPrefix, VarintPrefix
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "LengthPrefixScanner",
     "NetstringScanner",
     "VarintPrefixScanner",
+    "length_prefix_scanner",
+    "varint_prefix_scanner",
 ]
 
 
@@ -94,6 +97,9 @@ class _Announced(Scanner[Progress]):
         reason = f"the payload is followed by {seen[: good + 1]!r}, not by {footer!r}"
         return Malformed(reason, offset + good), offset, body
 
+    def patience(self, progress: Progress | None) -> int:
+        return progress.remaining - 1 if isinstance(progress, Body) else -1
+
     def header(self, progress: Progress) -> bytes:
         return progress.header
 
@@ -113,7 +119,7 @@ class _Prefixed(_Announced):
     def _open(self, buffer: bytes, offset: int) -> tuple[int, int] | Malformed | None:
         """The announced length and where the payload starts."""
 
-    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: int) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: float) -> Step:
         if isinstance(progress, Body):
             return self._pull_body(buffer, offset, progress)
         opened = self._open(buffer, offset)
@@ -242,8 +248,10 @@ class NetstringScanner(_Prefixed):
         frames: list[bytes] = []
         while len(frames) != most:
             colon = buffer.find(b":", start, min(end, start + MAX_NETSTRING_DIGITS + 1))
+            if colon < 0:
+                break
             digits = buffer[start:colon]
-            if colon < 0 or not digits.isdigit() or (digits[0] == 0x30 and len(digits) > 1):
+            if not digits.isdigit() or (digits[0] == 0x30 and len(digits) > 1):
                 break
             after = colon + 1 + int(digits)
             if after >= end or buffer[after] != 0x2C:
@@ -264,7 +272,7 @@ class LengthFromScanner(_Announced):
         self._terminator = terminator
         self._header = _header_scanner(terminator.header)
 
-    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: int) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: float) -> Step:
         if isinstance(progress, Body):
             return self._pull_body(buffer, offset, progress)
         heading = progress or Heading()
@@ -290,19 +298,21 @@ class LengthFromScanner(_Announced):
             return Malformed(reason, end - excess), offset, heading
         return b"", offset, heading
 
-    def _measure(self, offset: int, heading: Heading, allowed: int) -> Step:
+    def _measure(self, offset: int, heading: Heading, allowed: float) -> Step:
         """The header is whole: see how much payload it announces."""
         header = heading.header
         if heading.length is None:
             try:
                 length = self._terminator.length_of(heading.collected.getvalue())
+            except StopIteration as error:  # It would end the loop over the frames instead.
+                raise RuntimeError("length_of() raised StopIteration") from error
             except ValueError as error:
                 reason = f"length_of() does not accept the header: {error}"
                 return Malformed(reason, offset - len(header), error), offset, heading
             if not isinstance(length, int):  # pyright: ignore[reportUnnecessaryIsInstance]
                 raise TypeError(f"length_of() must return an int, not {length!r}")
             if length < 0:
-                reason = f"length_of() returns {length}"
+                reason = "length_of() finds a negative length in the header"
                 return Malformed(reason, offset - len(header)), offset, heading
             heading.length = length
         length = heading.length
@@ -324,4 +334,16 @@ def _header_scanner(header: bytes | tuple[bytes, ...] | int) -> Scanner[Any]:
         return delimiter_scanner(header)
     if isinstance(header, tuple):
         return delimiters_scanner(header)
-    return CountScanner(header)
+    return count_scanner(header)
+
+
+@lru_cache(maxsize=64)
+def length_prefix_scanner(terminator: LengthPrefix) -> LengthPrefixScanner:
+    """The scanner for this prefix; framers that have the same one share it."""
+    return LengthPrefixScanner(terminator)
+
+
+@lru_cache(maxsize=64)
+def varint_prefix_scanner(terminator: VarintPrefix) -> VarintPrefixScanner:
+    """The scanner for this prefix; framers that have the same one share it."""
+    return VarintPrefixScanner(terminator)

@@ -25,7 +25,7 @@ What goes wrong is noted in `_failure`, which `_ended` raises when there is noth
 
 from __future__ import annotations
 
-import sys
+import math
 from copy import copy
 from io import BytesIO
 from typing import Any, Final
@@ -40,24 +40,23 @@ from framer._events import TerminatorFound
 from framer._exceptions import FrameTooLarge, IncompleteFrame, MalformedFrame
 from framer._lengths import (
     LengthFromScanner,
-    LengthPrefixScanner,
     NetstringScanner,
-    VarintPrefixScanner,
+    length_prefix_scanner,
+    varint_prefix_scanner,
 )
 from framer._scanners import (
     END_FOUND,
     NOTHING_FOUND,
-    CountScanner,
     EndScanner,
     Malformed,
     NothingScanner,
     Scanner,
     TooLarge,
     WaitingScanner,
+    count_scanner,
 )
 from framer._terminators import (
     AnyNewline,
-    LengthFrom,
     LengthPrefix,
     Netstring,
     Terminator,
@@ -67,7 +66,8 @@ from framer._terminators import (
 
 __all__ = ["DELIVERED", "NO_LIMIT", "OPEN", "RECEIVED", "FrameReader", "scanner_for"]
 
-NO_LIMIT: Final = sys.maxsize
+# More than any integer, so also more than any length that a peer can announce.
+NO_LIMIT: Final = math.inf
 
 # How far the end of the stream has come.
 OPEN: Final = 0
@@ -94,6 +94,7 @@ class FrameReader:
         "_gathered",
         "_limit",
         "_offset",
+        "_patience",
         "_pending",
         "_progress",
         "_received",
@@ -102,16 +103,18 @@ class FrameReader:
         "_terminator",
     )
 
-    def __init__(self, terminator: Terminator, limit: int) -> None:
+    def __init__(self, terminator: Terminator, limit: float) -> None:
         self._scanner: Scanner[Any] = scanner_for(terminator)
         self._terminator: Terminator = terminator
-        self._limit: int = limit
+        self._limit: float = limit
         # Where the bytes are (see above); _received counts all that ever came in.
         self._received: int = 0
         self._buffer: bytes = b""
         self._offset: int = 0
         self._pending: BytesIO | None = None
         self._gathered: BytesIO | None = None
+        # So many bytes may still come before it is worth looking for a whole frame; -1: look.
+        self._patience: int = -1
         # The frame under way: the scanner's progress, how much payload was streamed or skipped.
         self._progress: Any = None
         self._delivered: int = 0
@@ -123,7 +126,7 @@ class FrameReader:
 
     # -- One step of the scanner -----------------------------------------------------------
 
-    def _step(self, allowed: int) -> bytes | TerminatorFound | None:
+    def _step(self, allowed: float) -> bytes | TerminatorFound | None:
         """Payload of the frame under way, at most *allowed* bytes of it, or its end.
 
         None: it needs more bytes, or cannot go on (see `_ended`).
@@ -140,7 +143,7 @@ class FrameReader:
             elif isinstance(found, bytes):
                 if len(found) <= allowed or scanner.announces:
                     return found
-                return self._trim(found, allowed, start if progress is None else None)
+                return self._trim(found, int(allowed), start if progress is None else None)
             elif isinstance(found, TerminatorFound):
                 if found is CR_FOUND or found is NOTHING_FOUND:
                     self._clean_up(found)
@@ -149,7 +152,7 @@ class FrameReader:
                 self._fail(found)
                 return None
 
-    def _flush(self, allowed: int) -> bytes | TerminatorFound | None:
+    def _flush(self, allowed: float) -> bytes | TerminatorFound | None:
         """No more bytes: see what that makes of those that were held, if it is for good."""
         if self._end != RECEIVED:
             return None
@@ -159,7 +162,7 @@ class FrameReader:
         elif isinstance(found, bytes):
             self._progress = None
             if len(found) > allowed:
-                return self._trim(found, allowed, None)
+                return self._trim(found, int(allowed), None)
         return found
 
     def _clean_up(self, found: TerminatorFound) -> None:
@@ -185,13 +188,13 @@ class FrameReader:
         self._progress = None
         if allowed:
             return payload[:allowed]
-        self._failure = FrameTooLarge(self._limit, None, self._frame_start())
+        self._failure = FrameTooLarge(int(self._limit), None, self._frame_start())
         return None
 
     def _fail(self, found: TooLarge | Malformed) -> None:
         start = self._frame_start()
         if isinstance(found, TooLarge):
-            self._failure = FrameTooLarge(self._limit, found.announced, start)
+            self._failure = FrameTooLarge(int(self._limit), found.announced, start)
             return
         position = self._received - self._size_pending() - len(self._buffer) + found.index
         self._failure = MalformedFrame(found.reason, position, start)
@@ -231,21 +234,22 @@ class FrameReader:
     def _refill(self) -> bool:
         """Drop what was used up from the buffer, and move what is pending into it, if any."""
         if self._pending is None or self._scanner is _WAITING:
-            self._compact()
+            if self._offset * 2 > len(self._buffer):
+                self._compact()
             return False
         self._buffer = self._buffer[self._offset :] + self._pending.getvalue()
         self._offset = 0
         self._pending = None
         return True
 
-    def _at_rest(self) -> bool:
-        """Whether nothing is to come of asking for more bytes."""
-        return self._pending is None and not self._end
+    def _without_lf(self, data: bytes) -> bytes:
+        """What is left of *data*, which follows a CR that ended a line."""
+        self._after_cr = False
+        return data[1:] if data[0] == 0x0A else data
 
     def _compact(self) -> None:
-        if self._offset:
-            self._buffer = self._buffer[self._offset :]
-            self._offset = 0
+        self._buffer = self._buffer[self._offset :]
+        self._offset = 0
 
     def _size_gathered(self) -> int:
         return self._gathered.tell() if self._gathered is not None else 0
@@ -285,6 +289,7 @@ class FrameReader:
 
     def _rewind(self) -> None:
         """Forget what was seen of the bytes that were not delivered, and look at them anew."""
+        self._patience = -1
         if isinstance(self._failure, FrameTooLarge):
             self._failure = None
         header, gathered, held = self._seen()
@@ -303,7 +308,7 @@ def scanner_for(terminator: Terminator) -> Scanner[Any]:
         case bytes():
             return delimiter_scanner(terminator)
         case int():
-            return CountScanner(terminator) if terminator else _NOTHING
+            return count_scanner(terminator) if terminator else _NOTHING
         case tuple():
             return delimiters_scanner(terminator)
         case AnyNewline():
@@ -311,10 +316,10 @@ def scanner_for(terminator: Terminator) -> Scanner[Any]:
         case None:
             return _END
         case LengthPrefix():
-            return LengthPrefixScanner(terminator)
+            return length_prefix_scanner(terminator)
         case VarintPrefix():
-            return VarintPrefixScanner(terminator)
+            return varint_prefix_scanner(terminator)
         case Netstring():
             return _NETSTRING
-        case LengthFrom():
+        case _:
             return LengthFromScanner(terminator)

@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import struct
 from abc import ABC, abstractmethod
+from functools import lru_cache
 from itertools import chain
 from typing import ClassVar, Generic, TypeAlias, TypeVar, final
 
@@ -48,6 +49,7 @@ __all__ = [
     "Scanner",
     "TooLarge",
     "WaitingScanner",
+    "count_scanner",
 ]
 
 
@@ -92,10 +94,12 @@ class Scanner(ABC, Generic[P]):
     limited: ClassVar[bool] = True
     #: Whether the length is known, and limited, before the first byte of payload.
     announces: ClassVar[bool] = False
+    #: The byte without which no frame ends; None where no byte does.
+    trigger: bytes | None = None
 
     @abstractmethod
     def pull(
-        self, buffer: bytes, offset: int, progress: P | None, allowed: int
+        self, buffer: bytes, offset: int, progress: P | None, allowed: float
     ) -> tuple[Found, int, P | None]:
         """Take one step: what was found, the new offset, the new progress.
 
@@ -106,6 +110,13 @@ class Scanner(ABC, Generic[P]):
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         """Cut whole frames, *most* at the most (-1: any number); and where the rest starts."""
         return [], start
+
+    def patience(self, progress: P | None) -> int:
+        """How many bytes may come, none of them `trigger`, and no frame can be complete.
+
+        -1 where one can never know.
+        """
+        return -1
 
     @property
     def found(self) -> TerminatorFound | None:
@@ -149,7 +160,7 @@ class CountScanner(Scanner[int]):
         return TerminatorFound(self._count)
 
     def pull(
-        self, buffer: bytes, offset: int, progress: int | None, allowed: int
+        self, buffer: bytes, offset: int, progress: int | None, allowed: float
     ) -> tuple[Found, int, int | None]:
         remaining = self._count if progress is None else progress
         if not remaining:
@@ -172,7 +183,10 @@ class CountScanner(Scanner[int]):
         records = struct.iter_unpack(f"{count}s", buffer[start:end])
         return list(chain.from_iterable(records)), end
 
-    def remaining(self, progress: int | None) -> int | None:
+    def patience(self, progress: int | None) -> int:
+        return -1 if progress is None else progress - 1
+
+    def remaining(self, progress: int | None) -> int:
         return self._count if progress is None else progress
 
 
@@ -188,7 +202,7 @@ class NothingScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: int
+        self, buffer: bytes, offset: int, progress: None, allowed: float
     ) -> tuple[Found, int, None]:
         return NOTHING_FOUND, offset, None
 
@@ -202,7 +216,7 @@ class WaitingScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: int
+        self, buffer: bytes, offset: int, progress: None, allowed: float
     ) -> tuple[Found, int, None]:
         return None, offset, None
 
@@ -219,9 +233,15 @@ class EndScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: int
+        self, buffer: bytes, offset: int, progress: None, allowed: float
     ) -> tuple[Found, int, None]:
         return buffer[offset:] or None, len(buffer), None
 
     def flush(self, progress: None) -> TerminatorFound:
         return END_FOUND
+
+
+@lru_cache(maxsize=1024)
+def count_scanner(count: int) -> CountScanner:
+    """The scanner for this count; framers that have the same one share it."""
+    return CountScanner(count)
