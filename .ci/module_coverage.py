@@ -6,6 +6,7 @@ Here each module is measured under the tests that bear its name, and nothing els
 
     src/framer/_framer.py                 tests/test_framer.py, tests/test_framer_*.py
     src/framer/__init__.py                tests/test_init.py
+    src/framer/_cli/split.py              tests/cli/test_split.py, test_split_*.py
     adapters/framer_adapters/trio.py      tests/adapters/test_trio.py, test_trio_*.py
 
     python .ci/module_coverage.py                  all modules
@@ -24,7 +25,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Where the modules are, and where their tests are.
+# Where the modules are, and where their tests are. Folders in the one are folders in the other.
 PACKAGES = {
     ROOT / "src" / "framer": ROOT / "tests",
     ROOT / "adapters" / "framer_adapters": ROOT / "tests" / "adapters",
@@ -60,10 +61,16 @@ class Result:
         return not self.missing
 
 
-def public_name(path: Path, package: Path) -> str:
-    """Make of a module's path what its tests have after `test_`."""
-    parts = path.relative_to(package).with_suffix("").parts
-    return "_".join(part.strip("_") for part in parts)
+def public_name(private: str) -> str:
+    """Make of a module's or folder's name what its tests call it."""
+    return private.strip("_")
+
+
+def folders() -> Iterator[tuple[Path, Path]]:
+    """Pair each folder of modules with the folder of their tests."""
+    for package, tests in PACKAGES.items():
+        for folder in sorted({path.parent for path in package.rglob("*.py")}):
+            yield folder, tests.joinpath(*map(public_name, folder.relative_to(package).parts))
 
 
 def modules() -> Iterator[Module]:
@@ -72,10 +79,10 @@ def modules() -> Iterator[Module]:
     A test file belongs to the module with the longest name that fits it:
     `test_framer_limits.py` is of `framer` unless there is a module `framer_limits`.
     """
-    for package, folder in PACKAGES.items():
-        names = {public_name(path, package): path for path in sorted(package.rglob("*.py"))}
+    for folder, test_folder in folders():
+        names = {public_name(path.stem): path for path in sorted(folder.glob("*.py"))}
         tests: dict[str, list[Path]] = {name: [] for name in names}
-        for test in sorted(folder.glob("test_*.py")):
+        for test in sorted(test_folder.glob("test_*.py")):
             words = test.stem.removeprefix("test_").split("_")
             fits = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
             owner = next((name for name in fits if name in names), None)
