@@ -18,7 +18,8 @@ from framer._exceptions import (
     UsageError,
 )
 from framer._framer import Framer
-from framer._output import PENDING, OutputQueue
+from framer._output import OutputQueue
+from framer._producers import PENDING, Pending, Producer
 from framer._terminators import (
     ANY_NEWLINE,
     AnyNewline,
@@ -50,7 +51,9 @@ __all__ = [
     "encode_frame",
     # Bytes out
     "OutputQueue",
+    "Producer",
     "PENDING",
+    "Pending",
     # The two together
     "Channel",
     # Errors

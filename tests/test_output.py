@@ -1,0 +1,893 @@
+"""What goes out: exactly what was pushed, in that order, lazily, and in linear time."""
+
+from __future__ import annotations
+
+import array
+import gc
+import inspect
+import itertools
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from framer._exceptions import UsageError
+from framer._output import OutputQueue
+from framer._producers import PENDING, Pending, Producer
+
+Step = bytes | Pending | Exception
+
+
+class Script:
+    """What a producer is to give, step by step, and how often it was asked and closed."""
+
+    def __init__(self, *steps: Step) -> None:
+        self.steps = list(steps)
+        self.asked = 0
+        self.closed = 0
+
+    def __len__(self) -> int:
+        """Make every one of them falsy, as a trap."""
+        return 0
+
+    def step(self) -> bytes | Pending:
+        """Give the next step; b"" at the end."""
+        self.asked += 1
+        step = self.steps.pop(0) if self.steps else b""
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+    def close(self) -> None:
+        """Count."""
+        self.closed += 1
+
+
+class WithMore(Script):
+    def more(self) -> bytes | Pending:
+        """Give the next step."""
+        return self.step()
+
+
+class WithRead(Script):
+    """A file that gives no more than was asked for, and None for PENDING."""
+
+    def read(self, size: int, /) -> bytes | None:
+        """Give the next step, cut to size."""
+        step = self.step()
+        if step is PENDING:
+            return None
+        self.steps[:0] = [step[size:]] if step[size:] else []
+        return step[:size]
+
+
+class WithNext(Script):
+    def __iter__(self) -> Iterator[bytes | Pending]:
+        return self
+
+    def __next__(self) -> bytes | Pending:
+        if not self.steps:
+            self.asked += 1
+            raise StopIteration
+        return self.step()
+
+
+SHAPES = [WithMore, WithRead, WithNext]
+CHUNK_SIZE = 7
+
+
+class Oracle:
+    """The queue as a plain list, which cuts and copies as it pleases; a list is a producer."""
+
+    def __init__(self, high: int, low: int) -> None:
+        self.items: list[bytes | list[Step]] = []
+        self.waiting = False
+        self.congested = False
+        self.high, self.low = high, low
+
+    def measure(self) -> int:
+        """Follow the water; return how many bytes are in memory."""
+        size = sum(len(item) for item in self.items if isinstance(item, bytes))
+        self.congested = size > self.high or (self.congested and size > self.low)
+        return size
+
+    def pull(self) -> None:
+        """Do what asking for bytes does: put a chunk in front of the producer in front."""
+        while self.items and isinstance(front := self.items[0], list) and not self.waiting:
+            step = front.pop(0) if front else b""
+            if isinstance(step, Pending):
+                self.waiting = True
+            elif step and isinstance(step, bytes):
+                self.items.insert(0, step)
+                self.measure()
+            else:
+                del self.items[0]
+                if isinstance(step, Exception):
+                    raise step
+
+    def front(self) -> list[bytes]:
+        """List the pieces before the first producer."""
+        pieces = itertools.takewhile(lambda item: isinstance(item, bytes), self.items)
+        return cast("list[bytes]", list(pieces))
+
+    def remove(self, n: int) -> None:
+        """Remove the first bytes."""
+        while n:
+            item = cast("bytes", self.items.pop(0))
+            if rest := item[n:]:
+                self.items.insert(0, rest)
+            n -= len(item) - len(rest)
+        self.measure()
+
+
+steps = st.lists(
+    st.binary(min_size=0, max_size=CHUNK_SIZE) | st.just(PENDING) | st.builds(KeyError), max_size=6
+)
+sizes = st.none() | st.integers(0, 40)
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Whatever is done to a queue, it is what the oracle says."""
+
+    @initialize(low=st.integers(0, 20), more=st.integers(0, 20))
+    def make(self, low: int, more: int) -> None:
+        """Draw the water marks."""
+        self.out = OutputQueue(low + more, low, CHUNK_SIZE)
+        self.oracle = Oracle(low + more, low)
+        self.scripts: list[Script] = []
+        self.shown = 0
+        self.closing = False
+
+    def outcome(self, call: Callable[[], Any]) -> object:
+        """Call, and return what it returns or the type of its error."""
+        try:
+            return call()
+        except (KeyError, UsageError) as error:
+            return type(error)
+
+    @rule(data=st.binary(max_size=30), kind=st.sampled_from([bytes, bytearray, memoryview]))
+    def push(self, data: bytes, kind: type) -> None:
+        """Push bytes."""
+        if self.closing:
+            assert self.outcome(lambda: self.out.push(data)) is UsageError
+            return
+        self.out.push(kind(data))
+        self.oracle.items += [data] if data else []
+        self.oracle.measure()
+
+    @rule(steps=steps, shape=st.sampled_from(SHAPES))
+    def push_producer(self, steps: list[Step], shape: type[Script]) -> None:
+        """Push one of any shape."""
+        script = shape(*steps)
+        producer = cast("Producer", script)
+        if self.closing:
+            assert self.outcome(lambda: self.out.push_producer(producer)) is UsageError
+            assert not script.closed
+            return
+        self.out.push_producer(producer)
+        self.scripts.append(script)
+        self.oracle.items.append(list(steps))
+
+    def front(self, *limits: int | None) -> object:
+        """Have the oracle pull, if anything is wanted, and say what is in front, or the error."""
+        self.shown = 0
+        return [] if 0 in limits else self.outcome(self.oracle.pull) or self.oracle.front()
+
+    @rule(max_size=sizes)
+    def take(self, max_size: int | None) -> None:
+        """Take bytes."""
+        expected = self.front(max_size)
+        if isinstance(expected, list):
+            expected = b"".join(cast("list[bytes]", expected))[:max_size]
+            self.oracle.remove(len(expected))
+        assert self.outcome(lambda: self.out.data_to_send(max_size)) == expected
+
+    @rule(max_count=st.integers(0, 9) | st.just(64), max_size=sizes)
+    def show(self, max_count: int, max_size: int | None) -> None:
+        """Look at the buffers."""
+        expected = self.front(max_count, max_size)
+        got = self.outcome(lambda: self.out.buffers(max_count, max_size))
+        if not isinstance(expected, list):
+            assert got is expected
+            return
+        pieces, buffers = cast("list[bytes]", expected), cast("list[memoryview]", got)
+        assert all(type(buffer) is memoryview for buffer in buffers)
+        assert all(buffers)
+        assert b"".join(buffers) == b"".join(pieces[:max_count])[:max_size]
+        self.shown = sum(map(len, buffers))
+
+    @rule(share=st.floats(0, 1))
+    def advance(self, share: float) -> None:
+        """Remove what was shown, or some of it."""
+        n = round(self.shown * share)
+        self.out.advance(n)
+        self.shown -= n
+        self.oracle.remove(n)
+
+    @rule(beyond=st.integers(1, 5))
+    def advance_too_far(self, beyond: int) -> None:
+        """Try to remove more than was shown."""
+        with pytest.raises(ValueError, match=f": {self.shown} are left"):
+            self.out.advance(self.shown + beyond)
+
+    @rule()
+    def wake(self) -> None:
+        """Wake what is pending, if it is."""
+        self.out.wake()
+        self.oracle.waiting = False
+
+    @rule()
+    def close_when_done(self) -> None:
+        """Close."""
+        self.out.close_when_done()
+        self.closing = True
+
+    @precondition(lambda self: len(self.oracle.items) > 2)
+    @rule()
+    def discard(self) -> None:
+        """Drop everything."""
+        self.out.discard()
+        self.oracle.items.clear()
+        self.oracle.waiting = False
+        self.oracle.measure()
+        self.shown = 0
+
+    @invariant()
+    def state(self) -> None:
+        """Compare all that can be seen."""
+        oracle = self.oracle
+        assert len(self.out) == oracle.measure()
+        assert bool(self.out) == bool(oracle.items)
+        assert self.out.congested == oracle.congested
+        assert self.out.closing == self.closing
+        assert self.out.done == (self.closing and not oracle.items)
+        producers = sum(isinstance(item, list) for item in oracle.items)
+        assert sum(not script.closed for script in self.scripts) == producers
+        assert all(script.closed <= 1 for script in self.scripts)
+
+
+TestQueueMachine = QueueMachine.TestCase
+
+
+def drain(out: OutputQueue, max_size: int | None = None) -> bytes:
+    """Take all that can be had now."""
+    return b"".join(iter(lambda: out.data_to_send(max_size), b""))
+
+
+def producer_of(shape: type[Script], *steps: Step) -> Any:
+    """Make a producer; Any, because a checker cannot know which shape it has."""
+    return shape(*steps)
+
+
+def linear(work: Callable[[int], object], n: int) -> bool:
+    """Whether twice the input takes less than 2.6 times the time, in one of five attempts."""
+
+    def seconds(size: int) -> float:
+        start = time.process_time()
+        work(size)
+        return time.process_time() - start
+
+    return any(seconds(2 * n) < 2.6 * seconds(n) for _ in range(5))
+
+
+# Pushes
+
+
+def test_bytes_are_kept_without_a_copy() -> None:
+    """What is pushed as bytes is the very object that goes out."""
+    data = b"x" * 1000
+    out = OutputQueue()
+    out.push(data)
+    assert out.buffers()[0].obj is data
+    assert out.data_to_send() is data
+
+
+@pytest.mark.parametrize("data", [bytearray(b"abc"), memoryview(bytearray(b"abc"))])
+def test_a_mutable_buffer_is_copied(data: bytearray | memoryview) -> None:
+    """The caller may overwrite a pushed bytearray, or the memory behind a view, at once."""
+    out = OutputQueue()
+    out.push(data)
+    data[:] = b"XYZ"
+    assert out.data_to_send() == b"abc"
+
+
+def test_what_counts_is_bytes() -> None:
+    """With an itemsize of 4, three items are twelve bytes."""
+    out = OutputQueue()
+    data = array.array("I", [1, 2, 3])
+    out.push(memoryview(data))
+    assert len(out) == 12
+    assert out.data_to_send() == data.tobytes()
+
+
+@pytest.mark.parametrize("data", ["text", 5, None])
+def test_what_is_refused(data: Any) -> None:
+    """What is neither bytes nor a producer is a TypeError that names it, and nothing changes."""
+    out = OutputQueue()
+    with pytest.raises(TypeError, match=rf"push\(\) takes bytes, not {type(data).__name__}"):
+        out.push(data)
+    for producer in (data, cast("Any", b"ab")):
+        with pytest.raises(TypeError, match=r"data as such goes to push\(\)"):
+            out.push_producer(producer)
+    assert not out
+
+
+@pytest.mark.parametrize("data", [b"", bytearray(), memoryview(b"")])
+def test_q6_an_empty_push_sends_nothing(data: Any) -> None:
+    """It ends nothing and closes nothing either."""
+    out = OutputQueue()
+    out.push(data)
+    assert not out
+    out.push(b"a")
+    out.push(data)
+    out.push(b"b")
+    assert drain(out) == b"ab"
+
+
+# Q1: order
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("max_size", [1, 2, 3, 7, None])
+def test_q1_order_is_exact(shape: type[Script], max_size: int | None) -> None:
+    """Producers and pushes go out first in, first out, however small the sends."""
+    out = OutputQueue()
+    out.push(b"ab")
+    out.push_producer(producer_of(shape, b"cd", b"ef"))
+    out.push(b"gh")
+    out.push_producer(producer_of(shape))
+    out.push_producer(producer_of(shape, b"i"))
+    out.push(b"j")
+    assert drain(out, max_size) == b"abcdefghij"
+
+
+# Q2: the end of a producer
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_q2_an_empty_chunk_ends_it(shape: type[Script]) -> None:
+    """What comes after b"" is never asked for, of an iterable neither."""
+    script = producer_of(shape, b"a", b"", b"never")
+    out = OutputQueue()
+    out.push_producer(script)
+    out.push(b"z")
+    assert drain(out) == b"az"
+    assert (script.asked, script.closed) == (2, 1)
+    assert script.steps == [b"never"]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_q2_a_falsy_producer_is_a_producer(shape: type[Script]) -> None:
+    """Its truth is never asked; asynchat drops such a one unseen."""
+    script = producer_of(shape, b"a")
+    assert not script
+    out = OutputQueue()
+    out.push_producer(script)
+    assert out
+    assert drain(out) == b"a"
+
+
+@pytest.mark.parametrize("step", [OSError("disk"), cast("Any", "text"), cast("Any", 5)])
+@pytest.mark.parametrize("ask", [OutputQueue.data_to_send, OutputQueue.buffers])
+def test_q2_an_error_surfaces_once(step: Step, ask: Callable[[OutputQueue], object]) -> None:
+    """It comes out of the call that pulled; the producer is closed, the rest stays."""
+    script = WithMore(b"a", step)
+    out = OutputQueue()
+    out.push_producer(script)
+    out.push(b"z")
+    assert out.data_to_send() == b"a"
+    with pytest.raises((OSError, TypeError), match=r"disk|a producer gives bytes"):
+        ask(out)
+    assert script.closed == 1
+    assert drain(out) == b"z"
+    assert not out
+
+
+class Unclosable(WithMore):
+    def close(self) -> None:
+        """Count, and fail."""
+        super().close()
+        raise OSError(f"close of {self.steps}")
+
+
+@pytest.mark.parametrize("last", [b"", KeyError("first")])
+def test_q2_an_error_in_close_surfaces_once(last: Step) -> None:
+    """It comes out of the call that found the end; what is behind goes out with the next."""
+    script = Unclosable(b"a", last)
+    out = OutputQueue()
+    out.push_producer(script)
+    out.push(b"z")
+    assert out.data_to_send() == b"a"
+    with pytest.raises(OSError, match="close of") as caught:
+        out.data_to_send()
+    assert caught.value.__context__ is (last or None)
+    assert drain(out) == b"z"
+    assert script.closed == 1
+
+
+def test_q2_discard_closes_all_even_if_some_raise() -> None:
+    """Every producer is closed once, and the errors come out together."""
+    scripts = [Unclosable(b"1"), WithMore(b"2"), Unclosable(b"3")]
+    out = OutputQueue()
+    for script in scripts:
+        out.push(b"a")
+        out.push_producer(script)
+    with pytest.raises(ExceptionGroup) as caught:
+        out.discard()
+    assert len(caught.value.exceptions) == 2
+    assert not out
+    out.discard()
+    assert [script.closed for script in scripts] == [1, 1, 1]
+    assert [script.asked for script in scripts] == [0, 0, 0]
+
+
+# Q3: laziness
+
+
+def test_q3_a_file_of_10_gib_costs_one_chunk() -> None:
+    """It is read once for each chunk that goes out, and never ahead of that."""
+
+    class Huge:
+        reads = 0
+
+        def read(self, size: int, /) -> bytes:
+            assert size == len(chunk)
+            self.reads += 1
+            return chunk
+
+    chunk = bytes(65536)
+    huge = Huge()
+    out = OutputQueue()
+    out.push(b"header")
+    out.push_producer(huge)
+    out.push(b"trailer")
+    assert out.data_to_send() == b"header"
+    assert huge.reads == 0
+    for n in range(1, 100):
+        assert len(out) == len(b"trailer")
+        assert out.data_to_send(10000) == bytes(10000)
+        assert len(out) < 65536
+        assert sum(map(len, out.buffers())) == 55536
+        assert huge.reads == n
+        out.advance(55536)
+        assert huge.reads == n
+    assert not out.congested
+    out.discard()
+
+
+def test_q3_nothing_is_asked_before_somebody_wants_bytes() -> None:
+    """Pushing, closing and looking at the state pull nothing; nor do sizes of nothing."""
+    script = WithMore(b"a")
+    out = OutputQueue()
+    out.push_producer(script)
+    out.close_when_done()
+    out.wake()
+    assert (len(out), bool(out), out.done, out.congested) == (0, True, False, False)
+    assert out.data_to_send(0) == b""
+    assert out.buffers(0) == out.buffers(9, 0) == []
+    assert script.asked == 0
+
+
+def test_q3_a_producer_that_has_ended_does_not_cost_a_call() -> None:
+    """The call that finds ends goes on to the bytes behind them."""
+    out = OutputQueue()
+    for _ in range(5000):
+        out.push_producer([])
+    out.push(b"z")
+    assert out.data_to_send() == b"z"
+
+
+# Q4: PENDING
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_q4_pending(shape: type[Script]) -> None:
+    """It is not asked again, and nothing overtakes it, until wake()."""
+    script = producer_of(shape, b"a", PENDING, PENDING, b"b")
+    out = OutputQueue()
+    out.push_producer(script)
+    out.push(b"z")
+    assert drain(out) == b"a"
+    for asked in (2, 3):
+        for _ in range(2):
+            assert out
+            assert out.data_to_send() == b""
+            assert out.buffers() == []
+            assert script.asked == asked
+        out.wake()
+        assert script.asked == asked
+    assert drain(out) == b"bz"
+
+
+def test_q4_wake_while_it_is_asked_counts() -> None:
+    """A wake() between the question and the PENDING is not lost, and does not poll either."""
+    woken: list[int] = []
+
+    class Hasty(WithMore):
+        def more(self) -> bytes | Pending:
+            out.wake()
+            return super().more()
+
+    script = Hasty(PENDING, PENDING, b"a")
+    out = OutputQueue()
+    out.on_ready = lambda: woken.append(script.asked)
+    out.push_producer(script)
+    for asked in (1, 2):
+        assert out.data_to_send() == b""
+        assert script.asked == asked
+    assert drain(out) == b"a"
+    assert woken[:3] == [0, 0, 1]
+
+
+# Q5: congestion
+
+
+def test_q5_hysteresis() -> None:
+    """Above high water it goes up, at low water it comes down, and in between it stays."""
+    out = OutputQueue(high_water=10, low_water=4)
+    out.push(b"x" * 10)
+    assert not out.congested
+    out.push(b"x")
+    assert out.congested
+    out.data_to_send(6)
+    assert (len(out), out.congested) == (5, True)
+    out.buffers()
+    out.advance(1)
+    assert (len(out), out.congested) == (4, False)
+    out.push(b"x" * 6)
+    assert (len(out), out.congested) == (10, False)
+    out.push(b"x")
+    assert out.congested
+    out.discard()
+    assert not out.congested
+
+
+@pytest.mark.parametrize(
+    ("arguments", "low"), [((), 16384), ((100,), 25), ((3,), 0), ((0,), 0), ((9, 8), 8)]
+)
+def test_q5_low_water_is_a_quarter_unless_said(arguments: tuple[int, ...], low: int) -> None:
+    """So a high water alone will do; the default of 65536 makes it 16384."""
+    out = OutputQueue(*arguments)
+    out.push(bytes(70000))
+    out.data_to_send(70000 - low - 1)
+    assert (len(out), out.congested) == (low + 1, True)
+    out.data_to_send(1)
+    assert (len(out), out.congested) == (low, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"high_water": 10, "low_water": 11}, ValueError),
+        ({"high_water": -1}, ValueError),
+        ({"high_water": None}, TypeError),
+        ({"high_water": 1e6}, TypeError),
+        ({"low_water": -1}, ValueError),
+        ({"low_water": False}, TypeError),
+        ({"chunk_size": 0}, ValueError),
+        ({"chunk_size": True}, TypeError),
+    ],
+)
+def test_q5_sizes_are_checked(arguments: dict[str, Any], error: type[Exception]) -> None:
+    """Marks that make no sense are refused, with the name of what is wrong."""
+    with pytest.raises(error, match=f"^{next(iter(arguments))}"):
+        OutputQueue(**arguments)
+
+
+def test_q5_the_defaults() -> None:
+    """64 KiB in memory; 64 KiB of a file at a time; 64 buffers; all by position or by name."""
+    signature = inspect.signature(OutputQueue)
+    assert {name: p.default for name, p in signature.parameters.items()} == {
+        "high_water": 65536,
+        "low_water": None,
+        "chunk_size": 65536,
+    }
+    out = OutputQueue()
+    for _ in range(66):
+        out.push(b"a")
+    assert out.buffers() == [b"a"] * 64
+
+
+# Q6: closing
+
+
+def test_q6_push_after_close() -> None:
+    """It is a UsageError, nothing changes, and a producer is not touched."""
+
+    class Untouchable:
+        def __getattribute__(self, name: str, /) -> Any:
+            raise AssertionError(name)
+
+    out = OutputQueue()
+    out.push(b"a")
+    out.close_when_done()
+    with pytest.raises(UsageError, match=r"push\(\) comes too late"):
+        out.push(b"b")
+    with pytest.raises(UsageError, match=r"push_producer\(\) comes too late"):
+        out.push_producer(cast("Any", Untouchable()))
+    assert (out.closing, out.done, len(out)) == (True, False, 1)
+    assert drain(out) == b"a"
+    assert out.done
+
+
+def test_q6_done_after_a_producer() -> None:
+    """That it has ended shows when it is asked once more; to close twice changes nothing."""
+    out = OutputQueue()
+    out.push_producer([b"a"])
+    out.close_when_done()
+    out.close_when_done()
+    assert out.data_to_send() == b"a"
+    assert not out.done
+    assert out.data_to_send() == b""
+    assert out.done
+
+
+# Q7: buffers and advance
+
+
+def test_q7_buffers_do_not_remove() -> None:
+    """The same bytes are shown until advance() removes them; what was shown never changes."""
+    out = OutputQueue()
+    out.push(b"spam")
+    out.push(b"eggs")
+    shown = out.buffers()
+    assert shown == out.buffers() == [b"spam", b"eggs"]
+    assert shown[0].readonly
+    out.advance(3)
+    assert out.buffers() == [b"m", b"eggs"]
+    assert out.buffers(max_size=2) == [b"m", b"e"]
+    assert out.buffers(max_count=1, max_size=9) == [b"m"]
+    out.discard()
+    assert shown == [b"spam", b"eggs"]
+
+
+def test_q7_advance_past_what_was_shown() -> None:
+    """It is a ValueError, and nothing changes, even if there are more bytes."""
+    out = OutputQueue()
+    out.push(b"abcdef")
+    for left in (0, 4, 1):
+        with pytest.raises(ValueError, match=f"advance by 5 bytes: {left} are left of those"):
+            out.advance(5)
+        if left:
+            out.advance(min(left, 3))
+        else:
+            out.buffers(max_size=4)
+    assert drain(out) == b"ef"
+
+
+@pytest.mark.parametrize(("n", "error"), [(True, TypeError), (1.0, TypeError), (-1, ValueError)])
+def test_q7_sizes_are_checked(n: Any, error: type[Exception]) -> None:
+    """What makes no sense is refused, and nothing changes, also where there is nothing to do."""
+    out = OutputQueue()
+    out.push(b"abc")
+    out.buffers()
+    for name, call in (
+        ("n", lambda: out.advance(n)),
+        ("max_count", lambda: out.buffers(n)),
+        ("max_size", lambda: out.buffers(0, n)),
+        ("max_size", lambda: out.data_to_send(n)),
+    ):
+        with pytest.raises(error, match=f"^{name} must be"):
+            call()
+    out.advance(1)
+    assert drain(out) == b"bc"
+
+
+def test_q7_what_happens_in_between() -> None:
+    """A push leaves what was shown; data_to_send(), discard() and buffers() of none void it."""
+    out = OutputQueue()
+    out.push(b"abc")
+    out.buffers()
+    out.push(b"def")
+    out.advance(3)
+    assert len(out) == 3
+    for void in (lambda: out.data_to_send(1), lambda: out.buffers(0), out.discard):
+        out.buffers()
+        void()
+        with pytest.raises(ValueError, match="0 are left"):
+            out.advance(1)
+
+
+# The rest of the contract
+
+
+def byte_by_byte(out: OutputQueue) -> None:
+    """Take it as a very slow peer does."""
+    while out.data_to_send(1):
+        pass
+
+
+def byte_by_byte_shown(out: OutputQueue) -> None:
+    """Take it as a peer does to whom everything is shown for every byte."""
+    while out.buffers():
+        out.advance(1)
+
+
+@pytest.mark.parametrize("take", [byte_by_byte, byte_by_byte_shown])
+@pytest.mark.parametrize("kind", ["one push", "small pushes", "small chunks", "small producers"])
+def test_linear(kind: str, take: Callable[[OutputQueue], None]) -> None:
+    """A peer that takes one byte at a time costs linear time, whatever it takes them of."""
+
+    def work(n: int) -> None:
+        out = OutputQueue()
+        if kind == "one push":
+            out.push(bytes(n))
+        elif kind == "small chunks":
+            out.push_producer([b"a"] * n)
+        else:
+            for _ in range(n // 2):
+                out.push(b"ab") if kind == "small pushes" else out.push_producer([b"ab"])
+        take(out)
+
+    assert linear(work, 1 << 14)
+
+
+def test_memory() -> None:
+    """An idle queue is small, also after it was used; a tiny push costs some 10 words."""
+
+    def cost(make: Callable[[], object]) -> float:
+        tracemalloc.start()
+        gc.collect()
+        before = tracemalloc.get_traced_memory()[0]
+        kept = make()
+        try:
+            return tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+            del kept
+
+    def idle() -> list[OutputQueue]:
+        return [OutputQueue() for _ in range(1000)]
+
+    def used() -> list[OutputQueue]:
+        queues = idle()
+        for n, out in enumerate(queues):
+            out.push(b"%d" % n)
+            out.push_producer([b"x"])
+            drain(out)
+            out.push(b"%d" % n)
+            out.push(b"%d" % n)
+            while out.buffers():
+                out.advance(1)
+        return queues
+
+    def backlog() -> OutputQueue:
+        out = OutputQueue()
+        for n in range(10000):
+            out.push(b"%d" % n)
+        return out
+
+    assert cost(idle) < 250 * 1000
+    assert cost(used) < 250 * 1000
+    assert cost(backlog) < 80 * 10000
+
+
+def test_what_a_producer_may_do_while_it_is_asked() -> None:
+    """It may push, which goes behind; asked for bytes, the queue has none; close works, too."""
+
+    def busy() -> Iterator[bytes]:
+        out.push(b"behind")
+        assert out.data_to_send() == b""
+        assert out.buffers() == []
+        out.wake()
+        assert out.data_to_send() == b""
+        yield b"chunk"
+        out.close_when_done()
+
+    out = OutputQueue()
+    out.push_producer(busy())
+    assert drain(out) == b"chunkbehind"
+    assert out.done
+
+
+@pytest.mark.parametrize("last", [b"chunk", b"", PENDING, KeyError("last")])
+def test_a_producer_that_discards_while_it_is_asked(last: Step) -> None:
+    """Its chunk is dropped, it is closed once, after the call; what it pushed then goes out."""
+
+    class Discards(WithMore):
+        def more(self) -> bytes | Pending:
+            out.discard()
+            assert self.closed == 0
+            out.push(b"new")
+            return super().more()
+
+    script, behind = Discards(last), WithMore(b"behind")
+    out = OutputQueue()
+    out.push_producer(script)
+    out.push_producer(behind)
+    out.push(b"behind")
+    if isinstance(last, KeyError):
+        with pytest.raises(KeyError, match="last"):
+            out.data_to_send()
+    assert drain(out) == b"new"
+    assert (script.closed, behind.closed, behind.asked) == (1, 1, 0)
+    assert not out
+
+
+def test_close_of_a_producer_may_use_the_queue() -> None:
+    """It is out of the queue by then: what it takes and pushes is in order, and it stays closed."""
+
+    class Closes(WithMore):
+        def close(self) -> None:
+            super().close()
+            got.append(out.data_to_send(1))
+            out.push(b"closed")
+
+    class Discards(WithMore):
+        def close(self) -> None:
+            super().close()
+            out.discard()
+
+    got: list[bytes] = []
+    out = OutputQueue()
+    script, discards = Closes(b"a"), Discards(b"b")
+    out.push_producer(script)
+    out.push_producer([b"next"])
+    assert out.data_to_send() == b"a"
+    assert drain(out) == b"extclosed"
+    assert got == [b"n"]
+    out.push_producer(discards)
+    out.push(b"dropped")
+    assert drain(out) == b"b"
+    assert (script.closed, discards.closed) == (1, 1)
+    assert not out
+
+
+def test_on_ready() -> None:
+    """It is called when there is something to do where there was nothing, and only then."""
+    out = OutputQueue()
+    states: list[str] = []
+
+    def called() -> str:
+        """Say in which states it was called since the last time."""
+        said = ", ".join(states)
+        states.clear()
+        return said
+
+    out.on_ready = lambda: states.append("done" if out.done else "more" if out else "nothing")
+    out.push(b"")
+    assert not called()
+    out.push(b"a")
+    out.push(b"b")
+    out.push_producer([PENDING, b"c"])
+    out.wake()
+    assert called() == "more"
+    assert drain(out) == b"ab"
+    out.push(b"d")
+    assert not called()
+    out.wake()
+    assert called() == "more"
+    assert drain(out) == b"cd"
+    out.push_producer([])
+    assert called() == "more"
+    out.close_when_done()
+    out.close_when_done()
+    assert called() == "more"
+    out.discard()
+    out.discard()
+    assert called() == "done"
+
+
+def test_names() -> None:
+    """It says what is in the queue, and each state that is not the usual one."""
+    out = OutputQueue(5, 1)
+    assert repr(out) == "<framer.OutputQueue 0 bytes, 0 producers>"
+    out.push(b"abcdef")
+    out.push_producer([])
+    out.close_when_done()
+    assert repr(out) == "<framer.OutputQueue 6 bytes, 1 producers, congested, closing>"
+    out.discard()
+    assert repr(out) == "<framer.OutputQueue 0 bytes, 0 producers, closing, done>"
+    assert OutputQueue.__module__ == "framer"
+    with pytest.raises(AttributeError):
+        out.congestd = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
