@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -375,6 +376,11 @@ def number(header: bytes) -> int:
     return int(header)
 
 
+def name(value: object) -> str:
+    """A terminator, as a test's id: the same in every run."""
+    return re.sub(r"<function (.+?) at \w+>", r"\1", repr(value))
+
+
 KINDS: list[tuple[Terminator, bytes]] = [
     (b"b", b"abA"),
     (b"\r\n", b"\r\nx"),
@@ -405,4 +411,15 @@ KINDS: list[tuple[Terminator, bytes]] = [
     (LengthFrom((b";", b"--"), number, max_header_size=2), b"01;-"),
 ]
 
-__all__ = ["KINDS", "Driver", "Outcome", "check", "cut", "cut_at", "number", "oracle", "splits"]
+__all__ = [
+    "KINDS",
+    "Driver",
+    "Outcome",
+    "check",
+    "cut",
+    "cut_at",
+    "name",
+    "number",
+    "oracle",
+    "splits",
+]

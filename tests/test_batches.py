@@ -8,6 +8,7 @@ machine cannot fail it.
 
 from __future__ import annotations
 
+import itertools
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import KINDS, Driver, check, cut_at
+from oracle import KINDS, Driver, check, cut_at, name
 
 from framer import (
     ANY_NEWLINE,
@@ -81,7 +82,7 @@ def test_leaving_the_loop_anywhere(
     assert out == payloads
 
 
-@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=name)
 def test_batches_of_every_kind(terminator: Terminator, alphabet: bytes) -> None:
     """Streams long enough for batches, in large and small chunks, agree with the oracle."""
     stream = (alphabet + alphabet[::-1] + alphabet[:1] * 3) * 8
@@ -108,8 +109,7 @@ def test_events_cannot_be_finished_by_frames() -> None:
     framer = Framer()
     framer.receive_data(b"ab\n" * 40)
     events = framer.events()
-    for _ in range(21):
-        last = next(events)
+    *_, last = itertools.islice(events, 21)
     assert last == Data(b"ab")
     with pytest.raises(UsageError):
         framer.next_frame()

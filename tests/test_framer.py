@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import KINDS, check, number, splits
+from oracle import KINDS, check, name, number, splits
 
 from framer import (
     ANY_NEWLINE,
@@ -617,7 +617,7 @@ def test_take_buffered_includes_what_has_not_been_looked_at() -> None:
         (VarintPrefix(), b"\xff" * 9 + b"\1"),
         (LengthFrom(b";", lambda header: int(header, 16)), b"f" * 5000 + b";"),
     ],
-    ids=repr,
+    ids=name,
 )
 def test_a_length_beyond_all_bounds_can_be_skipped(terminator: Terminator, prefix: bytes) -> None:
     """A peer announces more than 2**63 bytes: the error can be printed, and skipped once."""

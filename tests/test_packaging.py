@@ -25,7 +25,7 @@ FORBIDDEN = {
     *("threading", "trio"),
 }
 
-# The packages that a module of the core may need; each comes with the extra of its purpose.
+# The packages that a part of framer may need; each comes with the extra of its purpose.
 ALLOWED = {"_cli": {"rich"}, "testing": {"hypothesis"}}
 
 TOP_LEVEL = {
@@ -128,7 +128,5 @@ def test_core_names_no_io(path: Path) -> None:
     """No module of the core imports what does I/O, or another package, not even lazily."""
     named = set(imports(path))
     assert named & FORBIDDEN == set()
-    allowed = {
-        name for part, names in ALLOWED.items() if path.stem.startswith(part) for name in names
-    }
-    assert named - sys.stdlib_module_names - {"framer"} <= allowed
+    part = path.relative_to(folder(framer.__file__)).with_suffix("").parts[0]
+    assert named - sys.stdlib_module_names - {"framer"} <= ALLOWED.get(part, set())

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import KINDS, check, cut_at
+from oracle import KINDS, check, cut_at, name
 
 from framer import (
     ANY_NEWLINE,
@@ -37,7 +37,7 @@ def _short_strings(alphabet: bytes, longest: int) -> Iterator[bytes]:
         yield from map(bytes, itertools.product(alphabet, repeat=length))
 
 
-@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=name)
 def test_all_short_streams_in_all_splits(terminator: Terminator, alphabet: bytes) -> None:
     """Every string of up to four bytes that make trouble, in every split, at three limits."""
     for data in _short_strings(alphabet, 4 if len(alphabet) > 2 else 5):
@@ -45,7 +45,7 @@ def test_all_short_streams_in_all_splits(terminator: Terminator, alphabet: bytes
             check(data, terminator, limit)
 
 
-@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=name)
 def test_seeded_streams_of_eight_bytes_in_all_splits(
     terminator: Terminator, alphabet: bytes
 ) -> None:
@@ -83,7 +83,7 @@ def test_many_frames_in_chunks_of_one_size(
         check(stream, delimiters, limit, ways=[cut_at(stream, range(size, len(stream), size))])
 
 
-@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=repr)
+@pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=name)
 def test_whatever_was_seen_is_looked_at_anew(terminator: Terminator, alphabet: bytes) -> None:
     """In the middle of a frame of any kind, a terminator that is never found brings all back."""
     rng = random.Random(repr(alphabet))

@@ -105,7 +105,7 @@ def measure(chunks: Chunks, lines: int, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     """Measure, and print one row a chunk size."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="How fast lines come out.")
     parser.add_argument("--lines", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
