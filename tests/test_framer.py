@@ -12,6 +12,7 @@ import itertools
 import sys
 import tracemalloc
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -128,7 +129,7 @@ def test_adjust_moves_the_limit_to_the_payload() -> None:
 
 def test_an_adjusted_length_below_zero_is_malformed() -> None:
     """Field 2, adjust -4."""
-    with pytest.raises(MalformedFrame, match="below 0"):
+    with pytest.raises(MalformedFrame, match="below zero"):
         framer_of(b"\0\0\0\2", LengthPrefix(adjust=-4)).next_frame()
 
 
@@ -815,10 +816,11 @@ def test_length_of_that_fails_is_asked_again() -> None:
     assert framer.next_frame() == b"abc"
 
 
-def test_length_of_must_return_an_int() -> None:
+@pytest.mark.parametrize("length", [0.5, True, None, "1"])
+def test_length_of_must_return_an_int(length: Any) -> None:
     """Anything else is a mistake of the program, not of the peer."""
-    framer = framer_of("x;", LengthFrom(b";", lambda header: len(header) / 2))  # type: ignore[arg-type, return-value]
-    with pytest.raises(TypeError, match=r"must return an int, not 0\.5"):
+    framer = framer_of("x;", LengthFrom(b";", lambda _: length))
+    with pytest.raises(TypeError, match="must be an int"):
         framer.next_frame()
 
 

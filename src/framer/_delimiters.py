@@ -6,7 +6,7 @@ They are always a proper prefix of the delimiter, so a number says which bytes t
 the state of the Knuth-Morris-Pratt automaton
 (SIAM Journal on Computing 6(2), 1977), one for each delimiter.
 The bulk of a chunk is searched by C code; the automaton walks over the few bytes
-at its two ends only, and never twice over the same byte,
+at its two ends only, with a bounded number of steps for each,
 whence the time is linear for any delimiter and any chunks.
 """
 

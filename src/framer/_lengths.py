@@ -25,7 +25,13 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 from framer._delimiters import delimiter_scanner, delimiters_scanner
 from framer._events import TerminatorFound
 from framer._scanners import Found, Malformed, Scanner, TooLarge, count_scanner
-from framer._terminators import MAX_NETSTRING_DIGITS, LengthFrom, LengthPrefix, VarintPrefix
+from framer._terminators import (
+    MAX_NETSTRING_DIGITS,
+    LengthFrom,
+    LengthPrefix,
+    VarintPrefix,
+    check_int,
+)
 
 __all__ = [
     "LengthFromScanner",
@@ -149,8 +155,7 @@ class LengthPrefixScanner(_Prefixed):
             return None
         field = self._read(buffer, offset)[0]
         if field + self._adjust < 0:
-            reason = f"the length field is {field}, which adjust={self._adjust} takes below 0"
-            return Malformed(reason, offset)
+            return Malformed("the length field, adjusted, is below zero", offset)
         return field + self._adjust, start
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
@@ -193,8 +198,7 @@ class VarintPrefixScanner(_Prefixed):
                 return length, offset + index + 1
         if offset + self._max_bytes > len(buffer):
             return None
-        reason = f"the varint goes on after max_bytes={self._max_bytes} bytes"
-        return Malformed(reason, offset + self._max_bytes - 1)
+        return Malformed("the varint is longer than max_bytes", offset + self._max_bytes - 1)
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         frames: list[bytes] = []
@@ -240,8 +244,7 @@ class NetstringScanner(_Prefixed):
             if index == 1 and head[0] == 0x30:
                 return Malformed("a netstring's length has a leading zero", offset + index)
             if index == MAX_NETSTRING_DIGITS:
-                reason = f"a netstring's length has more than {MAX_NETSTRING_DIGITS} digits"
-                return Malformed(reason, offset + index)
+                return Malformed("a netstring's length has more than nine digits", offset + index)
         return None
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
@@ -293,9 +296,12 @@ class LengthFromScanner(_Announced):
         heading.collected.write(found)
         excess = size - self._terminator.max_header_size
         if excess > 0:
-            reason = f"the header is longer than {self._terminator.max_header_size} bytes"
             end = offset - len(self._held_header(heading))
-            return Malformed(reason, end - excess), offset, heading
+            return (
+                Malformed("the header is longer than max_header_size", end - excess),
+                offset,
+                heading,
+            )
         return b"", offset, heading
 
     def _measure(self, offset: int, heading: Heading, allowed: float) -> Step:
@@ -309,8 +315,7 @@ class LengthFromScanner(_Announced):
             except ValueError as error:
                 reason = f"length_of() does not accept the header: {error}"
                 return Malformed(reason, offset - len(header), error), offset, heading
-            if not isinstance(length, int):  # pyright: ignore[reportUnnecessaryIsInstance]
-                raise TypeError(f"length_of() must return an int, not {length!r}")
+            check_int("what length_of() returns", length)
             if length < 0:
                 reason = "length_of() finds a negative length in the header"
                 return Malformed(reason, offset - len(header)), offset, heading

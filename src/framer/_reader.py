@@ -306,11 +306,11 @@ def scanner_for(terminator: Terminator) -> Scanner[Any]:
     check_terminator(terminator)
     match terminator:
         case bytes():
-            return delimiter_scanner(terminator)
+            return delimiter_scanner(bytes(terminator))  # of subclasses none is shared
         case int():
-            return count_scanner(terminator) if terminator else _NOTHING
+            return count_scanner(int(terminator)) if terminator else _NOTHING
         case tuple():
-            return delimiters_scanner(terminator)
+            return delimiters_scanner(tuple(map(bytes, terminator)))
         case AnyNewline():
             return _ANY_NEWLINE
         case None:

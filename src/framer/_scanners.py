@@ -19,7 +19,7 @@ the new offset, and the new progress.  It may find
 - bytes: payload; b"" is none of it, but a step all the same, to be followed by another;
 - a `TerminatorFound`: the frame is complete;
 - None: it needs more bytes;
-- `TooLarge` or `Malformed`: it cannot go on, and did not move.
+- `TooLarge` or `Malformed`: it cannot go on.
 
 ``split`` is the fast one.
 It cuts as many whole frames as it can out of ``buffer[start:end]``, in one go,

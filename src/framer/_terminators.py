@@ -137,13 +137,15 @@ class LengthFrom:
 
     Args:
         header: what ends the header: a delimiter, several in a tuple, or its size in bytes.
-        length_of: called once with the header (without the delimiter);
+        length_of: called with the header (without the delimiter);
             returns how many bytes of payload follow.
             It raises ValueError if the header is nonsense: that makes the frame malformed.
+            It must leave the framer alone.
         footer: the bytes that must follow the payload; they are not part of the frame.
         keep_header: whether the frame is the header as it came, delimiter included,
             and the payload after it; else it is the payload alone.
-            ``max_frame_size`` counts the payload in either case.
+            ``max_frame_size`` counts the payload in either case;
+            an `IncompleteFrame` counts what is kept.
         max_header_size: a header of more bytes is malformed.
 
     Raises:
