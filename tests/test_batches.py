@@ -332,6 +332,10 @@ WORK: dict[str, tuple[Callable[[int], object], int]] = {
     ),
     "bytes, as events": (lambda n: _single_bytes(n, b"\r\n", b"abc\r\n", streaming=True), 8000),
     "bytes of one frame": (lambda n: _single_bytes(n, b"\n", b"x", streaming=False), 16000),
+    "last bytes of delimiters": (
+        lambda n: _single_bytes(n, b"\r\n", b"\n", streaming=False),
+        8000,
+    ),
     "bytes that nobody drains": (_undrained_bytes, 100_000),
     "empty lines": (lambda n: _empty_frames(n, b"\r\n", streaming=False), 200_000),
     "empty lines, as events": (lambda n: _empty_frames(n, b"\r\n", streaming=True), 50_000),

@@ -121,16 +121,18 @@ class BatchReader(FrameReader):
 
     # -- Whole frames ----------------------------------------------------------------------
 
-    def _can_wait(self) -> bool:
-        """Whether the rest of the buffer is short, and no frame ends in it for certain."""
-        patience = int(min(MOST_PATIENCE, self._limit)) - len(self._buffer) + self._offset
-        trigger = self._scanner.trigger
-        if patience < 0 or trigger is None or self._buffer.find(trigger, self._offset) >= 0:
-            return False
+    def _split_short(self) -> list[bytes] | None:
+        """Cut all frames out of a short rest of the buffer, and wait for more; None: not so."""
+        buffer, start, trigger = self._buffer, self._offset, self._scanner.trigger
+        patience = min(MOST_PATIENCE, self._limit) - len(buffer)
+        if patience + start < 0 or trigger is None or self._lookahead < SINGLE_FRAMES:
+            return None
         if self._pending is not None or self._end:
-            return False
-        self._patience = patience
-        return True
+            return None
+        frames, self._offset = self._scanner.split(buffer, start, len(buffer), -1)
+        if len(frames) < 2:  # Nothing is left that has to be delivered first.
+            self._patience = int(patience + self._offset)
+        return frames
 
     def _keep(self, data: bytes) -> None:
         """Put *data* behind the rest of the buffer, and lose patience if it is worth a look."""
@@ -155,10 +157,10 @@ class BatchReader(FrameReader):
         if self._gathered is None and self._can_split():
             if self._pending is not None and len(self._buffer) - self._offset <= MOST_PATIENCE:
                 self._refill()
-            if self._can_wait():
-                return None
             start = self._offset
-            frames = self._split()
+            frames = self._split_short()
+            if frames is None:
+                frames = self._split()
             if len(frames) > 1:
                 self._batch = frames
                 self._batch_start = start
@@ -167,6 +169,8 @@ class BatchReader(FrameReader):
             if frames:
                 self._let_go()
                 return frames
+            if self._patience >= 0:
+                return None
         frame = self._gather()
         return None if frame is None else (frame,)
 
