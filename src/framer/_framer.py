@@ -112,7 +112,7 @@ class Framer(BatchReader):
         self._patience = -1
 
     def push_back(self, data: bytes | bytearray | memoryview) -> None:
-        """Put bytes in front of those that are buffered, to be framed next.
+        r"""Put bytes in front of those that are buffered, to be framed next.
 
         This also works after the end of the stream.
         It takes time linear in what is buffered.
@@ -120,6 +120,14 @@ class Framer(BatchReader):
 
         Raises:
             TypeError: not a bytes-like object.
+
+        >>> framer = Framer()
+        >>> framer.receive_data(b"one\ntwo\n")
+        >>> framer.next_frame()
+        b'one'
+        >>> framer.push_back(b"one and a half\n")
+        >>> list(framer.frames())
+        [b'one and a half', b'two']
         """
         data = bytes(memoryview(data))
         if not data:
@@ -197,12 +205,20 @@ class Framer(BatchReader):
 
     @property
     def terminator(self) -> Terminator:
-        """What ends a frame: exactly the value that was set.
+        r"""What ends a frame: exactly the value that was set.
 
         A new one applies from the first byte that has not been delivered.
         With `frames` that is the start of the unfinished frame,
         with `events` what has not been streamed yet.
         The setter raises ValueError and TypeError for what is no terminator.
+
+        >>> framer = Framer()
+        >>> framer.receive_data(b"body: 5\nhello")
+        >>> for frame in framer.frames():
+        ...     print(frame)
+        ...     framer.terminator = 5
+        b'body: 5'
+        b'hello'
         """
         return self._terminator
 
@@ -241,12 +257,17 @@ class Framer(BatchReader):
         return self._undelivered()
 
     def take_buffered(self) -> bytes:
-        """Hand over the bytes that were received and not yet delivered, and forget them.
+        r"""Hand over the bytes that were received and not yet delivered, and forget them.
 
         For a change of protocol: what came in behind the last frame belongs to the next one.
         Before a change to TLS, refuse the connection if there are any
         (CVE-2011-0411): they came in plain text, from anybody.
         This works after every error, too.
+
+        >>> framer = Framer(b"\r\n")
+        >>> framer.receive_data(b"UPGRADE\r\nsomething else")
+        >>> framer.next_frame(), framer.take_buffered()
+        (b'UPGRADE', b'something else')
         """
         self._settle()
         self._drop()
@@ -260,12 +281,23 @@ class Framer(BatchReader):
         return data
 
     def skip_frame(self) -> None:
-        """After `FrameTooLarge`: drop the rest of that frame, also what has not come yet.
+        r"""After `FrameTooLarge`: drop the rest of that frame, also what has not come yet.
 
         What comes out next is the frame behind it.
 
         Raises:
             UsageError: there was no FrameTooLarge.
+
+        >>> framer = Framer(max_frame_size=4)
+        >>> framer.receive_data(b"too long, and its end has not come")
+        >>> try:
+        ...     framer.next_frame()
+        ... except FrameTooLarge:
+        ...     framer.skip_frame()
+        >>> framer.receive_data(b", now it has\nshort\nok\n")
+        >>> framer.max_frame_size = 5
+        >>> list(framer.frames())
+        [b'short', b'ok']
         """
         if not isinstance(self._failure, FrameTooLarge):
             raise UsageError("skip_frame() has nothing to skip: it is for after a FrameTooLarge")
