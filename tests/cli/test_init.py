@@ -220,8 +220,10 @@ def test_colors_on_a_terminal(no_color: str, colored: bool) -> None:
 
 
 def test_progress_on_a_terminal(tmp_path: Path) -> None:
-    """A bar for a large file; the frames are not touched by it."""
-    path = tmp_path / "large"
+    """A bar for a large file, however long its path is; the frames are not touched by it."""
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    path = folder / ("large" * 20)
     path.write_bytes(b"a line of a log file\n" * 2_000_000)
     environ = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
     argv = [*FRAMER, "split", "--output", "count", str(path)]

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Final
 
 from framer._cli.streams import Source
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LARGE: Final = 32 * 1024 * 1024
 INTERVAL: Final = 0.1  # seconds between two drawings
+LONGEST_NAME: Final = 30
 
 Advance = Callable[[int], None]
 
@@ -71,7 +73,8 @@ def _bar() -> Progress | None:
 
 
 def _drawn_by(bar: Progress, source: Source) -> Advance:
-    task = bar.add_task(source.name, total=source.size)
+    # The name alone, and not all of a long one: a path would leave no room for the rate.
+    task = bar.add_task(PurePath(source.name).name[-LONGEST_NAME:], total=source.size)
     drawn = 0.0
 
     def advance(count: int) -> None:
