@@ -637,7 +637,7 @@ def test_loss_with_a_producer_that_cannot_be_closed() -> None:
     assert (channel.closed, channel.output.done) == (True, True)
 
 
-@pytest.mark.parametrize("method", ["receive_data", "receive_eof"])
+@pytest.mark.parametrize("method", ["receive_data", "receive_eof", "receive_tls"])
 def test_hooks_cannot_receive(method: str) -> None:
     """A hook inside a hook would break their order: a UsageError that names push_back()."""
 
@@ -864,6 +864,129 @@ def test_data_that_is_no_data() -> None:
         channel.receive_data(cast("Any", "text"))
     assert not channel.closing
     assert channel.feed(b"a\r\n") == [("frame", b"a")]
+
+
+class Upgrading(Whole):
+    """It has a command for TLS."""
+
+    def do_tls(self) -> None:
+        """Say so, ask for it, and have more to say afterwards."""
+        self.push(b"go")
+        self.start_tls("context", server_side=True, server_hostname="a.example")
+        self.push(b"secret")
+
+    def tls_started(self) -> None:
+        """Take note."""
+        self.calls.append(("tls", None))
+
+
+def test_start_tls() -> None:
+    """What was pushed before goes out first; then comes the handshake, the hook, and the rest."""
+    channel = Upgrading()
+    assert channel.tls_request is None
+    assert channel.feed(b"tls\r\n") == [("frame", b"tls")]
+    request = channel.tls_request
+    assert request is not None
+    assert (request.context, request.server_side) == ("context", True)
+    assert request.server_hostname == "a.example"
+    assert (channel.output.data_to_send(), request.ready) == (b"go", False)
+    assert (channel.output.data_to_send(), request.ready) == (b"", True)
+    assert channel.output
+    with pytest.raises(UsageError, match="shake hands first"):
+        channel.receive_data(b"plain\r\n")
+    ready: list[bool] = []
+    channel.output.on_ready = lambda: ready.append(True)
+    channel.receive_tls()
+    assert ready == [True]
+    assert channel.tls_request is None
+    assert channel.calls[1:] == [("tls", None)]
+    assert channel.output.data_to_send() == b"secret"
+    assert channel.feed(b"more\r\n") == [("frame", b"more")]
+    channel.receive_tls()  # nobody asked
+    assert channel.calls[-1] == ("frame", b"more")
+
+
+@pytest.mark.parametrize("cut_at", range(6))
+def test_start_tls_refuses_plain_text_behind_it(cut_at: int) -> None:
+    """However it was cut, the hook that would take it over fails, and nothing is changed."""
+    stream = b"tls\r\nx\r\n"
+    channel = Upgrading()
+    channel.receive_data(stream[:cut_at])
+    if cut_at == 5:
+        with pytest.raises(UsageError, match="shake hands first"):
+            channel.receive_data(stream[5:])
+        assert channel.framer.buffered == 0
+        return
+    channel.receive_data(stream[cut_at:])
+    assert isinstance(channel.hook_error, UsageError)
+    assert channel.tls_request is None
+    assert channel.framer.take_buffered() == b"x\r\n"
+
+
+def test_start_tls_twice() -> None:
+    """One handshake at a time."""
+    channel = Upgrading()
+    channel.receive_data(b"tls\r\n")
+    with pytest.raises(UsageError, match="again, before tls_started"):
+        channel.start_tls("context")
+    assert channel.output.data_to_send() == b"go"
+
+
+def test_start_tls_too_late() -> None:
+    """A channel that closes has no use for it."""
+    channel = Upgrading()
+    channel.close_when_done()
+    with pytest.raises(UsageError, match="the channel is closing"):
+        channel.start_tls("context")
+    assert channel.output.done
+
+
+def test_start_tls_and_close() -> None:
+    """What was pushed behind it still goes out; the hook is not called any more."""
+    channel = Upgrading()
+    channel.receive_data(b"tls\r\n")
+    channel.close_when_done()
+    assert channel.output.data_to_send() == b"go"
+    assert channel.output.data_to_send() == b""
+    assert not channel.output.done
+    channel.receive_tls()
+    assert channel.output.data_to_send() == b"secret"
+    assert channel.output.done
+    assert ("tls", None) not in channel.calls
+
+
+def test_start_tls_and_loss() -> None:
+    """A handshake that fails is a connection that is lost; what comes later is dropped."""
+    channel = Upgrading()
+    channel.receive_data(b"tls\r\n")
+    error = ConnectionError("bad certificate")
+    channel.receive_loss(error)
+    channel.receive_data(b"late\r\n")
+    channel.receive_tls()
+    assert channel.calls == [("frame", b"tls"), ("lost", error)]
+
+
+def test_tls_started_that_raises() -> None:
+    """It is a hook as any other."""
+
+    class Failing(Upgrading):
+        def tls_started(self) -> None:
+            raise KeyError("boom")
+
+    channel = Failing()
+    channel.receive_data(b"tls\r\n")
+    channel.receive_tls()
+    assert isinstance(channel.hook_error, KeyError)
+    assert channel.calls[-1] == ("lost", channel.hook_error)
+
+
+def test_tls_started_does_nothing_by_default() -> None:
+    """A server has nothing to do there."""
+    channel = Whole()
+    channel.start_tls("context")
+    channel.receive_tls()
+    assert channel.calls == []
+    assert channel.hook_error is None
 
 
 def test_what_one_read_brought_is_handled_whole() -> None:

@@ -9,6 +9,7 @@ import itertools
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -891,3 +892,53 @@ def test_names() -> None:
     assert OutputQueue.__module__ == "framer"
     with pytest.raises(AttributeError):
         out.congestd = True  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+# The producer that is next, for those who can send it in a faster way
+
+
+def test_producer_is_the_one_that_is_next(tmp_path: Path) -> None:
+    """It can be seen once all before it has gone out, and moved on by others than the queue."""
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    file = path.open("rb")
+    out = OutputQueue(chunk_size=4)
+    assert out.producer is None
+    out.push(b"head")
+    assert out.producer is None
+    out.push_producer(file)
+    assert out.producer is None
+    assert out.data_to_send() == b"head"
+    assert out.producer is file
+    file.seek(3)  # as if the kernel had sent three bytes
+    assert out.data_to_send() == b"3456"
+    assert out.producer is file
+    assert out.data_to_send(1) == b"7"
+    assert out.producer is None  # the queue has a part of its next chunk
+    assert out.data_to_send() == b"89"
+    assert out.producer is file
+    assert out.data_to_send() == b""
+    assert file.closed
+    assert out.producer is None
+
+
+def test_producer_that_cannot_be_asked() -> None:
+    """One that has nothing yet, or is being asked, is not to be touched."""
+    out = OutputQueue()
+    seen: list[object] = []
+
+    class Peeking:
+        def more(self) -> bytes | Pending:
+            seen.append(out.producer)
+            return PENDING if len(seen) == 1 else b""
+
+    peeking = Peeking()
+    out.push_producer(peeking)
+    assert out.producer is peeking
+    assert out.data_to_send() == b""
+    assert out.producer is None
+    out.wake()
+    assert out.producer is peeking
+    assert out.data_to_send() == b""
+    assert seen == [None, None]
+    assert out.producer is None

@@ -30,6 +30,7 @@ from framer._terminators import (
     VarintPrefix,
     encode_frame,
 )
+from framer._tls import Leftover, TlsRequest
 
 __version__ = "0.1.0"
 
@@ -56,6 +57,8 @@ __all__ = [
     "Pending",
     # The two together
     "Channel",
+    "TlsRequest",
+    "Leftover",
     # Errors
     "FramerError",
     "FramingError",

@@ -22,12 +22,14 @@ Only the queue knows whether it is closing, so ``output.close_when_done()`` clos
 What an adapter does:
 
 1. Call ``connection_made()``. If it raises, call ``receive_loss(exc)``.
-2. Read, unless ``output.congested``, and hand over what came with ``receive_data``,
-   at the end ``receive_eof``. All frames in it have been handled when the call returns.
+2. Read, unless ``output.congested`` or there is a `tls_request`,
+   and hand over what came with ``receive_data``, at the end ``receive_eof``.
+   All frames in it have been handled when the call returns.
 3. Then send what is in `output`, as long as it gives something.
    ``output.on_ready`` tells of what was pushed at other times.
    What a producer raises comes out here: ``receive_loss(exc)``.
-4. Close the connection when it is lost, and when ``output.done``,
+4. Once ``tls_request.ready``, shake hands, then call ``receive_tls()``, and go on.
+5. Close the connection when it is lost, and when ``output.done``,
    as it is after a hook has raised, too: the error is in ``hook_error``.
    Call ``receive_loss`` in any case: it does nothing the second time.
 
@@ -46,6 +48,7 @@ from framer._framer import Framer
 from framer._output import OutputQueue
 from framer._producers import Producer
 from framer._terminators import Terminator
+from framer._tls import Leftover, TlsRequest
 
 __all__ = ["Channel"]
 
@@ -88,7 +91,7 @@ class Channel:
 
     The hooks are `connection_made`; `frame_received` for whole frames,
     or else `data_received` and `terminator_found` for frames as they arrive, of any size;
-    `framing_error`, `eof_received` and `connection_lost`.
+    `framing_error`, `eof_received`, `tls_started` and `connection_lost`.
     They are called one at a time, in the order of the bytes,
     and how the bytes were cut makes no difference
     (but for where one `data_received` ends and the next begins).
@@ -110,6 +113,7 @@ class Channel:
         framer: the `Framer` of what comes in.
         output: the `OutputQueue` of what goes out.
         hook_error: None, or what a hook raised, for the adapter to log.
+        tls_request: None, or what `start_tls` asks of the adapter, until TLS is there.
 
     Raises:
         TypeError: when a subclass is defined: it has both ways to receive frames.
@@ -117,7 +121,15 @@ class Channel:
     """
 
     __module__ = "framer"
-    __slots__ = ("__closed", "__delivering", "__ended", "framer", "hook_error", "output")
+    __slots__ = (
+        "__closed",
+        "__delivering",
+        "__ended",
+        "framer",
+        "hook_error",
+        "output",
+        "tls_request",
+    )
 
     terminator: Terminator = cast("Any", _Setting("terminator", b"\n"))
     max_frame_size: int | None = cast("Any", _Setting("max_frame_size", 65536))
@@ -125,6 +137,7 @@ class Channel:
     framer: Framer
     output: OutputQueue
     hook_error: BaseException | None
+    tls_request: TlsRequest | None
 
     __closed: bool
     __delivering: bool
@@ -153,6 +166,7 @@ class Channel:
             channel.framer = Framer(cls.terminator, max_frame_size=cls.max_frame_size)
             channel.output = OutputQueue()
             channel.hook_error = None
+            channel.tls_request = None
             channel.__closed = channel.__delivering = channel.__ended = False
             return channel
 
@@ -200,6 +214,12 @@ class Channel:
         """
         return None
 
+    def tls_started(self) -> None:
+        """TLS is there, as `start_tls` asked; what comes from here on is encrypted.
+
+        For a client that speaks first now, say. By default it does nothing.
+        """
+
     def connection_lost(self, exc: Exception | None, /) -> None:
         """The connection is gone: the last of all hooks, called exactly once.
 
@@ -230,6 +250,39 @@ class Channel:
         """Deliver nothing more, send what was pushed, then close; harmless a second time."""
         self.output.close_when_done()
 
+    def start_tls(
+        self,
+        context: object,
+        *,
+        server_side: bool | None = None,
+        server_hostname: str | None = None,
+        leftover: Leftover = "refuse",
+    ) -> None:
+        """Change to TLS: what was pushed before goes out as it is, all that follows encrypted.
+
+        The adapter reads nothing more until it has shaken hands; then comes `tls_started`.
+        If the handshake fails, `connection_lost` gets the error.
+
+        The arguments are those of `TlsRequest`.
+
+        Raises:
+            UsageError: plain text is left in the buffer, or TLS is being started already,
+                or the channel is `closing`. Nothing changed.
+            ValueError: `leftover` is not one of its words.
+        """
+        if self.tls_request is not None:
+            raise UsageError("start_tls() again, before tls_started()")
+        if self.closing:
+            raise UsageError("start_tls() comes too late: the channel is closing")
+        self.tls_request = TlsRequest(
+            self.framer,
+            context,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            leftover=leftover,
+        )
+        self.output.push_producer(self.tls_request)
+
     def discard(self) -> None:
         """Deliver nothing more, send nothing more, and close.
 
@@ -251,10 +304,13 @@ class Channel:
 
         Raises:
             TypeError: `data` is not bytes-like.
-            UsageError: a hook calls it, or it is called after `receive_eof`.
+            UsageError: a hook calls it, or it is called after `receive_eof`,
+                or while TLS is being started: these bytes are the handshake's.
             Exception: what `connection_lost` raises.
         """
         self.__refuse_in_hooks("receive_data")
+        if self.tls_request is not None and data and not self.__closed:
+            raise UsageError("receive_data() while there is a tls_request: shake hands first")
         if not self.closing:
             self.framer.receive_data(data)
             self.__run(self.__deliver)
@@ -272,6 +328,21 @@ class Channel:
         if not self.closing and not self.__ended:
             self.__ended = True
             self.__run(self.__deliver_end)
+
+    def receive_tls(self) -> None:
+        """Take note that TLS is there, as `tls_request` asked; harmless when none did.
+
+        Raises:
+            UsageError: a hook calls it.
+            Exception: what `connection_lost` raises.
+        """
+        self.__refuse_in_hooks("receive_tls")
+        if self.tls_request is not None:
+            self.tls_request.finish()
+            self.tls_request = None
+            self.output.wake()
+            if not self.closing:
+                self.__run(self.tls_started)
 
     def receive_loss(self, exc: BaseException | None = None) -> None:
         """Take note that the connection is gone, `exc` being why; harmless a second time.

@@ -233,6 +233,18 @@ class OutputQueue:
         self._shown -= n
         self._remove(n)
 
+    @property
+    def producer(self) -> Producer | None:
+        """The producer whose bytes are next, if none of them is in memory and it can be asked.
+
+        For an adapter that has a faster way to send a file: it moves the file on,
+        and `buffers` or `data_to_send` then see its end.
+        """
+        front = self._items[0] if self._items and not self._head else None
+        if isinstance(front, PushedProducer) and front.ready:
+            return front.producer
+        return None
+
     def wake(self) -> None:
         """Have the producer that gave `PENDING` asked again, at the next call that wants bytes.
 

@@ -88,9 +88,10 @@ class PushedProducer:
         TypeError: it has none of the shapes, or is itself bytes or a str.
     """
 
-    __slots__ = ("_ask", "_asking", "_dropped", "_owner", "pending")
+    __slots__ = ("_ask", "_asking", "_dropped", "_owner", "pending", "producer")
 
     def __init__(self, producer: Producer, chunk_size: int) -> None:
+        self.producer = producer
         self._owner: object = producer  # of close()
         self._ask: Callable[[], object]
         self._asking = False
