@@ -207,6 +207,20 @@ class QueueMachine(RuleBasedStateMachine):
         assert b"".join(buffers) == b"".join(pieces[:max_count])[:max_size]
         self.shown = sum(map(len, buffers))
 
+    @rule(max_size=st.integers(1, 40))
+    def show_one(self, max_size: int) -> None:
+        """Look at what is next as one buffer: some of it, and some if there is any."""
+        expected = self.front()
+        got = self.outcome(lambda: self.out.next_buffer(max_size))
+        if not isinstance(expected, list):
+            assert got is expected
+            return
+        whole, buffer = b"".join(cast("list[bytes]", expected)), cast("memoryview", got)
+        assert len(buffer) <= max_size
+        assert whole.startswith(bytes(buffer))
+        assert bool(buffer) == bool(whole)
+        self.shown = len(buffer)
+
     @rule(share=st.floats(0, 1))
     def advance(self, share: float) -> None:
         """Remove what was shown, or some of it."""
@@ -942,3 +956,62 @@ def test_producer_that_cannot_be_asked() -> None:
     assert out.data_to_send() == b""
     assert seen == [None, None]
     assert out.producer is None
+
+
+def test_next_buffer_joins_what_is_small() -> None:
+    """As many pushes as fit; a large one is alone, and is not copied; a rest stays as it is."""
+    out = OutputQueue()
+    for n in range(100):
+        out.push(b"%02d" % n)
+    large = bytes(50)
+    out.push(large)
+    out.push(b"end")
+    assert out.next_buffer(40) == b"".join(b"%02d" % n for n in range(20))
+    assert len(out) == 253
+    out.advance(39)
+    assert out.next_buffer(40) == b"9"
+    out.advance(1)
+    assert bytes(out.next_buffer(1000)).endswith(b"99" + large + b"end")
+    out = OutputQueue()
+    out.push(large)
+    out.push(b"end")
+    assert len(out.next_buffer(40)) == 40
+    out.advance(40)
+    assert len(out.next_buffer(40)) == 10
+    out.push(large)
+    out.advance(10)
+    assert out.next_buffer(40) == b"end"
+    out.advance(3)
+    assert out.next_buffer(50) is large
+    with pytest.raises(ValueError, match="max_size"):
+        out.next_buffer(0)
+
+
+def test_next_buffer_stops_at_a_producer() -> None:
+    """What is behind one waits for it, whether it has something or not."""
+    out = OutputQueue()
+    out.push(b"a")
+    out.push(b"b")
+    out.push_producer([b"chunk", PENDING])
+    out.push(b"c")
+    assert out.next_buffer() == b"ab"
+    out.advance(2)
+    assert out.next_buffer() == b"chunk"
+    out.advance(5)
+    assert out.next_buffer() == b""
+    out.wake()
+    assert out.next_buffer() == b"c"
+
+
+def test_next_buffer_copies_each_byte_once() -> None:
+    """A peer that takes one byte at a time, and pushes in between, cost the same as others."""
+    out = OutputQueue()
+    joined = 0
+    for _ in range(300):
+        out.push(b"x" * 10)
+        buffer = out.next_buffer()
+        if isinstance(buffer, bytes):  # and not what is left of one that was shown before
+            joined += len(buffer)
+        out.advance(1)
+    assert len(out) == 2700
+    assert joined <= 3000

@@ -31,6 +31,7 @@ from framer._terminators import check_int
 __all__ = ["OutputQueue"]
 
 _Items: TypeAlias = deque[bytes | PushedProducer]
+_Bytes: TypeAlias = deque[bytes]
 
 _TOO_LATE: Final = "comes too late: the queue is closing; look at closing if others may close it"
 
@@ -208,7 +209,7 @@ class OutputQueue:
 
         Each push or chunk is one buffer, not copied, and valid for ever.
         At most `max_count` of them are shown, and `max_size` bytes in all.
-        Below some 2 KiB a buffer, ``send(b"".join(buffers))`` is faster than ``sendmsg(buffers)``.
+        Below some 2 KiB a buffer, ``send(out.next_buffer())`` is faster than ``sendmsg(buffers)``.
 
         Raises:
             TypeError, ValueError, Exception: as `data_to_send` does.
@@ -218,9 +219,39 @@ class OutputQueue:
         self._shown = sum(map(len, buffers))
         return buffers
 
-    def advance(self, n: int) -> None:
-        """Remove the first `n` bytes of what `buffers` showed, all at once or in several calls.
+    def next_buffer(self, max_size: int = 1 << 18) -> bytes | memoryview:
+        """Show what is next as one buffer, for ``send``: small pushes are joined, each byte once.
 
+        >>> out = OutputQueue()
+        >>> out.push(b"spam")
+        >>> out.push(b"eggs")
+        >>> out.next_buffer()
+        b'spameggs'
+        >>> out.advance(7)
+        >>> bytes(out.next_buffer())
+        b's'
+
+        It is not all that is there: what is behind a buffer of which a part was sent is not joined
+        to it, nor is a large push to others. As ever, when it is empty there is nothing now.
+
+        Raises:
+            TypeError, ValueError, Exception: as `data_to_send` does.
+        """
+        check_int("max_size", max_size, at_least=1)
+        self._shown = 0
+        self._pull()
+        if not self._head:
+            self._join(max_size)
+        shown: bytes | memoryview = self._head
+        if self._offset or len(shown) > max_size:
+            shown = memoryview(shown)[self._offset : self._offset + max_size]
+        self._shown = len(shown)
+        return shown
+
+    def advance(self, n: int) -> None:
+        """Remove the first `n` bytes of what `buffers` or `next_buffer` showed.
+
+        All at once or in several calls.
         After `data_to_send` or `discard` nothing counts as shown; pushes change nothing.
 
         Raises:
@@ -310,6 +341,20 @@ class OutputQueue:
         if room < 0:
             pieces[-1] = memoryview(pieces[-1])[:room]
         return pieces
+
+    def _join(self, max_size: int) -> None:
+        """Make as many bytes the head, which is empty, as fit in `max_size`, or a large push."""
+        items = self._items
+        if items and not self._producers and self._size <= max_size:  # as below, faster
+            self._head = b"".join(cast("_Bytes", items))
+            items.clear()
+            return
+        pieces: list[bytes] = []
+        room = max_size
+        while items and isinstance(items[0], bytes) and (len(items[0]) <= room or not pieces):
+            room -= len(items[0])
+            pieces.append(cast("_Bytes", items).popleft())
+        self._head = pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _pull(self) -> None:
         """Make a chunk the head, if producers are in front and one of them has a chunk."""

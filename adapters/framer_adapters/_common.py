@@ -1,0 +1,144 @@
+"""What all adapters share, and none of it waits: figures, addresses, the log, half a stream.
+
+::
+
+    framer                what a stream or a channel is, without I/O
+      ▲
+    _common               the same in every world, without I/O         (this file)
+      ▲         ▲
+      │      _sockets     what is the same over plain sockets
+      │         ▲   ▲
+      │         │   └───────────────┐
+    asyncio  anyio  trio  blocking  selectors          the I/O, a module a world
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+from typing import Final, TypeAlias
+
+from framer import Channel, Framer, FramingError, OutputQueue, Terminator, TlsRequest
+
+__all__ = [
+    "CLOSE_TIMEOUT",
+    "IDLE_TIMEOUT",
+    "LINGER",
+    "RECEIVE_SIZE",
+    "FramedBase",
+    "Host",
+    "end_channel",
+    "log_error",
+    "server_side",
+    "unix_path",
+]
+
+RECEIVE_SIZE: Final = 65536
+"""How many bytes to ask for in one read."""
+
+IDLE_TIMEOUT: Final = 300.0
+"""For how many seconds a server waits for a peer that neither sends nor takes anything."""
+
+CLOSE_TIMEOUT: Final = 5.0
+"""How many seconds closing may take to send what is left."""
+
+LINGER: Final = 1.0
+"""How many seconds to read on, and drop what comes, after the last word of a channel.
+
+To close a socket that has unread input is to reset the connection,
+and a reset takes from the peer what it has not read yet, the last word included.
+So the adapter sends its end of the stream, and gives the peer a while to send its own.
+"""
+
+Host: TypeAlias = str | os.PathLike[str] | None
+"""A host, or with no port the path of a Unix socket; for a server, None is all of the machine."""
+
+_log = logging.getLogger("framer_adapters")
+
+_OF_THE_PEER: Final = (ConnectionError, TimeoutError, EOFError, FramingError, ssl.SSLError)
+
+
+class FramedBase:
+    """What is in every `FramedStream`: the framer and the queue, and no I/O.
+
+    Attributes:
+        framer: the `Framer` of what comes in.
+        output: the `OutputQueue` of what goes out. What is pushed here goes with the next send.
+    """
+
+    framer: Framer
+    output: OutputQueue
+
+    def __init__(self, terminator: Terminator, max_frame_size: int | None) -> None:
+        self.framer = Framer(terminator, max_frame_size=max_frame_size)
+        self.output = OutputQueue()
+
+    @property
+    def terminator(self) -> Terminator:
+        """What ends a frame; to be set at any time, and the very next byte obeys."""
+        return self.framer.terminator
+
+    @terminator.setter
+    def terminator(self, terminator: Terminator) -> None:
+        self.framer.terminator = terminator
+
+    @property
+    def max_frame_size(self) -> int | None:
+        """The most bytes of payload in a frame; None for no limit. It may be set."""
+        return self.framer.max_frame_size
+
+    @max_frame_size.setter
+    def max_frame_size(self, max_frame_size: int | None) -> None:
+        self.framer.max_frame_size = max_frame_size
+
+
+def unix_path(host: Host, port: int | None) -> str | None:
+    """Return the path of a Unix socket, or None if it is a host and a port that are given.
+
+    Raises:
+        TypeError: neither a host and a port, nor a path alone.
+    """
+    if isinstance(port, int) and not isinstance(port, bool) and isinstance(host, str | None):
+        return None
+    if port is None and isinstance(host, str | os.PathLike):
+        return os.fspath(host)
+    raise TypeError(
+        f"host={host!r}, port={port!r}: give a host and a port number, "
+        "or the path of a Unix socket alone, and a terminator by name"
+    )
+
+
+def server_side(request: TlsRequest) -> bool:
+    """Tell which side of the handshake to take: as asked for, or what the context is made for."""
+    if request.server_side is not None:
+        return request.server_side
+    return getattr(request.context, "protocol", None) is ssl.PROTOCOL_TLS_SERVER
+
+
+def log_error(error: BaseException, peer_errors: tuple[type[Exception], ...] = ()) -> None:
+    """Log why a connection ended, for nobody else hears of it.
+
+    What the peer or the network did is one line of information; the rest is a fault of
+    the program, and has its traceback. `peer_errors` is what a world adds to the former.
+    """
+    if isinstance(error, (*_OF_THE_PEER, *peer_errors)):
+        _log.info("connection lost: %r", error)
+    else:
+        _log.error("connection closed after an error", exc_info=error)
+
+
+def end_channel(
+    channel: Channel, error: Exception | None, peer_errors: tuple[type[Exception], ...] = ()
+) -> None:
+    """Tell the channel that its connection is gone, because of `error`, and log what was wrong.
+
+    It raises nothing: a hook that does must not take other connections with it.
+    """
+    try:
+        channel.receive_loss(error)
+    except Exception as exc:  # noqa: BLE001 - logged
+        error = exc
+    error = error or (channel.hook_error if isinstance(channel.hook_error, Exception) else None)
+    if error is not None:
+        log_error(error, peer_errors)

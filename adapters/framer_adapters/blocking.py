@@ -1,0 +1,582 @@
+"""framer over blocking sockets, a thread a connection.
+
+Any connected stream socket will do, an ``ssl.SSLSocket`` too, with or without a timeout.
+A timeout or a signal in the middle loses nothing: what had come in comes with the next call,
+and what had to go out goes with the next send.
+
+>>> def greet(stream):
+...     for name in stream:
+...         stream.send_frame(b"hello, " + name)
+>>> with serve(greet, "127.0.0.1", 0) as server:
+...     threading.Thread(target=server.serve_forever).start()
+...     with connect("127.0.0.1", server.port) as stream:
+...         stream.send_frame(b"world")
+...         stream.receive_frame()
+b'hello, world'
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Self, TypeVar, cast
+
+from framer import (
+    Channel,
+    Event,
+    Leftover,
+    OutputQueue,
+    Producer,
+    Terminator,
+    TlsRequest,
+    UsageError,
+    encode_frame,
+)
+from framer_adapters._common import (
+    CLOSE_TIMEOUT,
+    IDLE_TIMEOUT,
+    LINGER,
+    RECEIVE_SIZE,
+    FramedBase,
+    Host,
+    end_channel,
+    log_error,
+    server_side,
+    unix_path,
+)
+from framer_adapters._sockets import (
+    OUT_OF_RESOURCES,
+    close,
+    listen,
+    remove_unix_socket,
+    send_some,
+    set_no_delay,
+)
+
+__all__ = ["FramedStream", "Server", "connect", "run_channel", "serve", "serve_channel"]
+
+T = TypeVar("T")
+
+_TRY_AGAIN = (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class FramedStream(FramedBase):
+    """Frames in, bytes and frames out, over a connected socket, which it closes in the end.
+
+    One thread may receive while another sends; sends of several threads go out one by one.
+
+    Args:
+        transport: the socket. Its timeout is that of every call here.
+        terminator: what ends a frame; see `framer.Terminator`.
+        max_frame_size: the most bytes of payload in a frame; None for no limit.
+    """
+
+    transport: socket.socket
+
+    def __init__(
+        self,
+        transport: socket.socket,
+        terminator: Terminator = b"\n",
+        *,
+        max_frame_size: int | None = 65536,
+    ) -> None:
+        super().__init__(terminator, max_frame_size)
+        self.transport = transport
+        self.host: str | None = None  # whose certificate start_tls() accepts
+        self._ended = False  # the peer has sent its last byte
+        self._lost: OSError | None = None
+        self._receiving = threading.Lock()
+        self._sending = threading.Lock()
+
+    def receive_frame(self) -> bytes:
+        """Return the next frame.
+
+        Raises:
+            EOFError: the peer has ended the stream, after a whole frame.
+            framer.FramingError: see `framer.Framer.frames`.
+            TimeoutError: nothing came in time. What came before is kept; call again.
+            OSError: the connection is lost. All that had come in was delivered before.
+            framer.UsageError: another thread is receiving.
+        """
+        frame = self._receive(self.framer.next_frame)
+        if frame is None:
+            raise EOFError("the peer has ended the stream")
+        return frame
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Give frames until the peer ends the stream; errors are those of `receive_frame`."""
+        while (frame := self._receive(self.framer.next_frame)) is not None:
+            yield frame
+
+    def receive_event(self) -> Event:
+        """Return the next event: payload as it arrives, the end of a frame, the end of the stream.
+
+        Raises:
+            Exception: as `receive_frame` does; EOFError after `framer.EndOfStream`.
+        """
+        event = cast("Event | None", self._receive(self.framer.next_event))
+        if event is None:
+            raise EOFError("the peer has ended the stream")
+        return event
+
+    def send(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes as they are, behind what is in `output`.
+
+        Raises:
+            TimeoutError: the peer takes nothing. The rest goes with the next send, or `close`.
+            OSError: the connection is lost.
+            framer.UsageError: the stream is closed.
+        """
+        with self._sending:
+            self.output.push(data)
+            _send_all(self.transport, self.output)
+
+    def send_frame(self, payload: bytes | bytearray | memoryview) -> None:
+        """Send a frame, such as this terminator ends; errors are those of `send`."""
+        self.send(encode_frame(payload, self.terminator))
+
+    def send_producer(self, producer: Producer) -> None:
+        """Send what a producer gives, to its end; a plain file by ``sendfile`` if there is no TLS.
+
+        Raises:
+            Exception: as `send` does, and what the producer raises. It is closed in any case.
+        """
+        with self._sending:
+            self.output.push_producer(producer)
+            _send_to_the_end(self.transport, self.output)
+
+    def start_tls(
+        self,
+        context: ssl.SSLContext,
+        *,
+        server_side: bool | None = None,
+        server_hostname: str | None = None,
+        leftover: Leftover = "refuse",
+    ) -> None:
+        """Shake hands; all that follows is encrypted. The arguments are `framer.TlsRequest`'s.
+
+        Raises:
+            framer.UsageError: plain text is left in the buffer. Nothing changed.
+            OSError: the handshake failed (``ssl.SSLError``); close the stream.
+        """
+        request = TlsRequest(
+            self.framer,
+            context,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            leftover=leftover,
+        )
+        with self._sending:
+            _send_all(self.transport, self.output)
+            self.transport = _wrap(self.transport, request, self.host)
+            _handshake(self.transport)
+
+    def send_eof(self) -> None:
+        """Tell the peer that no more comes; what it still has to say can be received.
+
+        Raises:
+            framer.UsageError: over TLS, which cannot end one direction alone.
+        """
+        if isinstance(self.transport, ssl.SSLSocket):
+            raise UsageError("send_eof() over TLS: it cannot end one direction alone; close()")
+        with self._sending:
+            _send_to_the_end(self.transport, self.output)
+            self.output.close_when_done()
+            self.transport.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Send what is left, if that takes no more than five seconds, and close the socket."""
+        try:
+            with contextlib.suppress(OSError):
+                deadline = time.monotonic() + CLOSE_TIMEOUT
+                while self.output and self._lost is None:
+                    self.transport.settimeout(max(deadline - time.monotonic(), 0))
+                    if not send_some(self.transport, self.output):
+                        break
+        finally:
+            self.output.close_when_done()
+            self.output.discard()
+            close(self.transport)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _receive(self, take: Callable[[], T | None]) -> T | None:
+        """Take what is next, reading while that is nothing; None at the end of the stream."""
+        if not self._receiving.acquire(blocking=False):
+            raise UsageError("another thread is receiving from this stream")
+        try:
+            while (item := take()) is None and not self._ended:
+                self._read()
+            return item
+        finally:
+            self._receiving.release()
+
+    def _read(self) -> None:
+        if self._lost is not None:
+            raise self._lost
+        try:
+            data = _receive(self.transport)
+        except _TRY_AGAIN:
+            raise
+        except OSError as exc:
+            self._lost = exc  # which a socket says only once
+            raise
+        if data:
+            self.framer.receive_data(data)
+        else:
+            self.framer.receive_eof()
+            self._ended = True
+
+
+def connect(
+    host: Host,
+    port: int | None = None,
+    terminator: Terminator = b"\n",
+    *,
+    max_frame_size: int | None = 65536,
+    tls: ssl.SSLContext | None = None,
+    server_hostname: str | None = None,
+    timeout: float | None = None,
+) -> FramedStream:
+    """Connect to a server.
+
+    Args:
+        host: a name or an address; or the path of a Unix socket, and no port.
+        port: the port.
+        terminator: as for `FramedStream`.
+        max_frame_size: likewise.
+        tls: None for plain text.
+        server_hostname: whose certificate to accept; None for `host`.
+        timeout: seconds for each step of connecting, and for each call later on.
+
+    Raises:
+        OSError: no connection; TimeoutError and ``ssl.SSLError`` are such.
+    """
+    path = unix_path(host, port)
+    if path is None:
+        sock = socket.create_connection((cast("str", host), port), timeout)
+    else:
+        sock = socket.socket(socket.AF_UNIX)
+    stream = FramedStream(sock, terminator, max_frame_size=max_frame_size)
+    try:
+        if path is None:
+            stream.host = cast("str", host)
+            set_no_delay(sock)
+        else:
+            sock.settimeout(timeout)
+            sock.connect(path)
+        if tls is not None:
+            stream.start_tls(tls, server_side=False, server_hostname=server_hostname)
+    except BaseException:
+        stream.transport.close()
+        raise
+    return stream
+
+
+def serve(
+    handler: Callable[[FramedStream], object],
+    host: Host,
+    port: int | None = None,
+    terminator: Terminator = b"\n",
+    *,
+    max_frame_size: int | None = 65536,
+    tls: ssl.SSLContext | None = None,
+    idle_timeout: float | None = IDLE_TIMEOUT,
+) -> Server:
+    """Listen, and call ``handler(stream)`` for every connection, each in a thread of its own.
+
+    When the handler returns the stream is closed. What it raises is logged.
+
+    Args:
+        handler: what to call.
+        host: a name or an address, None for all of the machine;
+            or the path of a Unix socket, and no port.
+        port: the port; 0 has the system choose: see ``Server.port``.
+        terminator: as for `FramedStream`.
+        max_frame_size: likewise.
+        tls: None for plain text.
+        idle_timeout: the timeout of each call of a stream, in seconds.
+
+    Returns:
+        A `Server`, which accepts connections in its ``serve_forever()``.
+    """
+
+    def make(sock: socket.socket) -> _Handling:
+        return _Handling(handler, FramedStream(sock, terminator, max_frame_size=max_frame_size))
+
+    return Server(host, port, make, tls, idle_timeout)
+
+
+def serve_channel(
+    factory: Callable[[], Channel],
+    host: Host,
+    port: int | None = None,
+    *,
+    tls: ssl.SSLContext | None = None,
+    idle_timeout: float | None = IDLE_TIMEOUT,
+) -> Server:
+    """Listen, and run a channel for every connection; the arguments are those of `serve`."""
+
+    def make(sock: socket.socket) -> _Conversation:
+        return _Conversation(factory(), sock)
+
+    return Server(host, port, make, tls, idle_timeout)
+
+
+def run_channel(
+    channel: Channel, transport: socket.socket, *, idle_timeout: float | None = None
+) -> None:
+    """Carry a whole conversation over a connected socket, and close it.
+
+    It sends or receives, but not both at once; pushes have to come from this thread.
+    What goes wrong is the channel's to hear of, in ``connection_lost(exc)``, and is logged.
+
+    Args:
+        channel: new, not yet connected.
+        transport: the socket.
+        idle_timeout: how many seconds to wait for the peer; None for the socket's own timeout.
+    """
+    if idle_timeout is not None:
+        transport.settimeout(idle_timeout)
+    _Conversation(channel, transport).run()
+
+
+class Server:
+    """Listening sockets, and a thread for each connection; made by `serve` and `serve_channel`.
+
+    Attributes:
+        sockets: those that listen.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        port: int | None,
+        make: Callable[[socket.socket], _Conversation | _Handling],
+        tls: ssl.SSLContext | None,
+        idle_timeout: float | None,
+    ) -> None:
+        self.sockets = listen(host, port)
+        self._path = unix_path(host, port)
+        self._make = make
+        self._tls = tls
+        self._idle_timeout = idle_timeout
+        self._running: dict[threading.Thread, _Conversation | _Handling] = {}
+        self._serving = threading.RLock()
+        self._closing = threading.Event()
+        self._waker, self._wake = socket.socketpair()
+
+    @property
+    def port(self) -> int | None:
+        """The port; None for a Unix socket."""
+        return None if self._path is not None else self.sockets[0].getsockname()[1]
+
+    def serve_forever(self) -> None:
+        """Accept connections until `close`, from another thread or a signal handler."""
+        with self._serving, selectors.DefaultSelector() as selector:
+            if self._closing.is_set():
+                return
+            for sock in (*self.sockets, self._waker):
+                sock.settimeout(0)
+                selector.register(sock, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                for key, _ in selector.select():
+                    if key.fileobj is not self._waker:
+                        self._accept(cast("socket.socket", key.fileobj))
+
+    def close(self) -> None:
+        """Stop listening, shut all connections down, and wait for their threads to end."""
+        self._closing.set()
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+        with self._serving:
+            for sock in (*self.sockets, self._waker, self._wake):
+                sock.close()
+            if self._path is not None:
+                remove_unix_socket(self._path)
+                self._path = None
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread, conversation in list(self._running.items()):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
+            if thread is not threading.current_thread():
+                thread.join(max(deadline - time.monotonic(), 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except OSError as exc:
+            if exc.errno in OUT_OF_RESOURCES:
+                log_error(exc)
+                self._closing.wait(0.1)
+            return  # else whoever wanted to come in has gone
+        try:
+            sock.settimeout(self._idle_timeout)
+            set_no_delay(sock)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            conversation = self._make(sock)
+            thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
+            self._running[thread] = conversation
+            thread.start()
+        except Exception as exc:  # noqa: BLE001 - of one connection; the others live
+            log_error(exc)
+            sock.close()
+
+    def _run(self, conversation: _Conversation | _Handling) -> None:
+        try:
+            conversation.run()
+        finally:
+            del self._running[threading.current_thread()]
+
+
+class _Handling:
+    """A handler and its stream."""
+
+    def __init__(self, handler: Callable[[FramedStream], object], stream: FramedStream) -> None:
+        self._handler = handler
+        self._stream = stream
+
+    @property
+    def transport(self) -> socket.socket:
+        return self._stream.transport
+
+    def run(self) -> None:
+        try:
+            with self._stream:
+                _handshake(self.transport)
+                self._handler(self._stream)
+        except Exception as exc:  # noqa: BLE001 - logged
+            log_error(exc)
+
+
+class _Conversation:
+    """A channel and its socket."""
+
+    def __init__(self, channel: Channel, transport: socket.socket) -> None:
+        self._channel = channel
+        self.transport = transport
+
+    def run(self) -> None:
+        error: Exception | None = None
+        try:
+            self._converse()
+        except Exception as exc:  # noqa: BLE001 - given to the channel, and logged
+            error = exc
+        finally:
+            close(self.transport)
+            end_channel(self._channel, error)
+
+    def _converse(self) -> None:
+        channel, output = self._channel, self._channel.output
+        ready = threading.Event()
+        output.on_ready = ready.set
+        ended = False
+        _handshake(self.transport)
+        channel.connection_made()
+        while True:
+            ready.clear()
+            _send_all(self.transport, output)
+            request = channel.tls_request
+            if output.done:
+                break
+            if request is not None and request.ready:
+                self.transport = _wrap(self.transport, request, None)
+                _handshake(self.transport)
+                channel.receive_tls()
+            elif ended or output.congested or request is not None:
+                _wait(ready, self.transport)  # a producer has nothing yet
+            elif data := _receive(self.transport):
+                channel.receive_data(data)
+            else:
+                ended = True
+                channel.receive_eof()
+        if not ended and channel.hook_error is None:
+            _linger(self.transport)
+
+
+def _receive(sock: socket.socket) -> bytes:
+    while True:
+        with contextlib.suppress(InterruptedError):
+            return sock.recv(RECEIVE_SIZE)
+
+
+def _send_all(sock: socket.socket, output: OutputQueue) -> None:
+    """Send what the queue has to give now."""
+    while True:
+        with contextlib.suppress(InterruptedError):
+            try:
+                if not send_some(sock, output):
+                    return
+            except BlockingIOError:  # sendfile, unlike send, does not wait by itself
+                _wait_until_writable(sock)
+
+
+def _send_to_the_end(sock: socket.socket, output: OutputQueue) -> None:
+    """Send all, and wait for producers that have nothing yet to be woken by another thread."""
+    ready = threading.Event()
+    output.on_ready = ready.set
+    while True:
+        ready.clear()
+        _send_all(sock, output)
+        if not output:
+            return
+        _wait(ready, sock)
+
+
+def _wait(ready: threading.Event, sock: socket.socket) -> None:
+    if not ready.wait(sock.gettimeout()):
+        raise TimeoutError("nothing to send or to receive came in time")
+
+
+def _wait_until_writable(sock: socket.socket) -> None:
+    timeout = sock.gettimeout()
+    if timeout == 0:
+        raise BlockingIOError("the socket does not block, so give it a timeout")
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        if not selector.select(timeout):
+            raise TimeoutError("the peer took nothing in time")
+
+
+def _wrap(sock: socket.socket, request: TlsRequest, host: str | None) -> ssl.SSLSocket:
+    """Put TLS on a socket, without shaking hands yet."""
+    side = server_side(request)
+    return cast("ssl.SSLContext", request.context).wrap_socket(
+        sock,
+        server_side=side,
+        server_hostname=None if side else request.server_hostname or host,
+        do_handshake_on_connect=False,
+    )
+
+
+def _handshake(sock: socket.socket) -> None:
+    if isinstance(sock, ssl.SSLSocket):
+        sock.do_handshake()
+
+
+def _linger(sock: socket.socket) -> None:
+    """Say that no more comes, and see the peer do so: see `LINGER`."""
+    deadline = time.monotonic() + LINGER
+    with contextlib.suppress(OSError):
+        if not isinstance(sock, ssl.SSLSocket):
+            sock.shutdown(socket.SHUT_WR)
+            while (left := deadline - time.monotonic()) > 0:
+                sock.settimeout(left)
+                if not sock.recv(RECEIVE_SIZE):
+                    return
