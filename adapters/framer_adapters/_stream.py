@@ -93,8 +93,7 @@ class AsyncFramedBase(FramedBase, abc.ABC):
         Raises:
             Exception: as `receive_frame` does; after `framer.EndOfStream` that of the end.
         """
-        take: Callable[[], Event | None] = self.framer.next_event
-        event: Event | None = await self._receive(take)
+        event = await self._receive(self.framer.next_event)
         if event is None:
             raise self._end_of_stream("the peer has ended the stream")
         return event
@@ -163,7 +162,7 @@ class AsyncFramedBase(FramedBase, abc.ABC):
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
-    async def _receive(self, take: Callable[[], T | None]) -> T | None:
+    async def _receive(self, take: Callable[[], T]) -> T:
         """Take what is next, reading while that is nothing; None at the end of the stream."""
         with self._receiving:
             while (item := take()) is None and not self._ended:

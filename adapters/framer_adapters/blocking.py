@@ -49,14 +49,8 @@ from framer_adapters._common import (
     server_side,
     unix_path,
 )
-from framer_adapters._sockets import (
-    OUT_OF_RESOURCES,
-    close,
-    listen,
-    remove_unix_socket,
-    send_some,
-    set_no_delay,
-)
+from framer_adapters._sockets import close, send_some, set_no_delay
+from framer_adapters._threads import Server
 
 __all__ = ["FramedStream", "Server", "connect", "run_channel", "serve", "serve_channel"]
 
@@ -119,7 +113,7 @@ class FramedStream(FramedBase):
         Raises:
             Exception: as `receive_frame` does; EOFError after `framer.EndOfStream`.
         """
-        event = cast("Event | None", self._receive(self.framer.next_event))
+        event = self._receive(self.framer.next_event)
         if event is None:
             raise EOFError("the peer has ended the stream")
         return event
@@ -209,7 +203,7 @@ class FramedStream(FramedBase):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _receive(self, take: Callable[[], T | None]) -> T | None:
+    def _receive(self, take: Callable[[], T]) -> T:
         """Take what is next, reading while that is nothing; None at the end of the stream."""
         if not self._receiving.acquire(blocking=False):
             raise UsageError("another thread is receiving from this stream")
@@ -348,101 +342,6 @@ def run_channel(
     if idle_timeout is not None:
         transport.settimeout(idle_timeout)
     _Conversation(channel, transport).run()
-
-
-class Server:
-    """Listening sockets, and a thread for each connection; made by `serve` and `serve_channel`.
-
-    Attributes:
-        sockets: those that listen.
-    """
-
-    def __init__(
-        self,
-        host: Host,
-        port: int | None,
-        make: Callable[[socket.socket], _Conversation | _Handling],
-        tls: ssl.SSLContext | None,
-        idle_timeout: float | None,
-    ) -> None:
-        self.sockets = listen(host, port)
-        self._path = unix_path(host, port)
-        self._make = make
-        self._tls = tls
-        self._idle_timeout = idle_timeout
-        self._running: dict[threading.Thread, _Conversation | _Handling] = {}
-        self._serving = threading.RLock()
-        self._closing = threading.Event()
-        self._waker, self._wake = socket.socketpair()
-
-    @property
-    def port(self) -> int | None:
-        """The port; None for a Unix socket."""
-        return None if self._path is not None else self.sockets[0].getsockname()[1]
-
-    def serve_forever(self) -> None:
-        """Accept connections until `close`, from another thread or a signal handler."""
-        with self._serving, selectors.DefaultSelector() as selector:
-            if self._closing.is_set():
-                return
-            for sock in (*self.sockets, self._waker):
-                sock.settimeout(0)
-                selector.register(sock, selectors.EVENT_READ)
-            while not self._closing.is_set():
-                for key, _ in selector.select():
-                    if key.fileobj is not self._waker:
-                        self._accept(cast("socket.socket", key.fileobj))
-
-    def close(self) -> None:
-        """Stop listening, shut all connections down, and wait for their threads to end."""
-        self._closing.set()
-        with contextlib.suppress(OSError):
-            self._wake.send(b"\0")
-        with self._serving:
-            for sock in (*self.sockets, self._waker, self._wake):
-                sock.close()
-            if self._path is not None:
-                remove_unix_socket(self._path)
-                self._path = None
-        deadline = time.monotonic() + CLOSE_TIMEOUT
-        for thread, conversation in list(self._running.items()):
-            with contextlib.suppress(OSError):  # it has ended meanwhile
-                socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
-            if thread is not threading.current_thread():
-                thread.join(max(deadline - time.monotonic(), 0))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            sock, _ = listener.accept()
-        except OSError as exc:
-            if exc.errno in OUT_OF_RESOURCES:
-                log_error(exc)
-                self._closing.wait(0.1)
-            return  # else whoever wanted to come in has gone
-        try:
-            sock.settimeout(self._idle_timeout)
-            set_no_delay(sock)
-            if self._tls is not None:
-                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-            conversation = self._make(sock)
-            thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
-            self._running[thread] = conversation
-            thread.start()
-        except Exception as exc:  # noqa: BLE001 - of one connection; the others live
-            log_error(exc)
-            sock.close()
-
-    def _run(self, conversation: _Conversation | _Handling) -> None:
-        try:
-            conversation.run()
-        finally:
-            del self._running[threading.current_thread()]
 
 
 class _Handling:

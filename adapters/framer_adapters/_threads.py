@@ -1,0 +1,129 @@
+"""A server with a thread for each connection; what is said in them is none of its business.
+
+::
+
+    serve_forever() ── accept ──▶ make(sock) ──▶ run(), in a thread
+          ▲                                        │
+          └── close() ── shuts down ──▶ transport ─┘
+"""
+
+from __future__ import annotations
+
+import contextlib
+import selectors
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from typing import Protocol, Self, cast
+
+from framer_adapters._common import CLOSE_TIMEOUT, Host, log_error, unix_path
+from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket, set_no_delay
+
+__all__ = ["Conversation", "Server"]
+
+
+class Conversation(Protocol):
+    """What is done with one connection."""
+
+    @property
+    def transport(self) -> socket.socket:
+        """The socket as it is now: TLS puts another in its place."""
+        ...
+
+    def run(self) -> None:
+        """Do it, to the end; close the socket, and raise nothing."""
+
+
+class Server:
+    """Listening sockets, and a thread for each connection; made by `serve` and `serve_channel`.
+
+    Attributes:
+        sockets: those that listen.
+        port: that of all of them; None for a Unix socket.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        port: int | None,
+        make: Callable[[socket.socket], Conversation],
+        tls: ssl.SSLContext | None,
+        idle_timeout: float | None,
+    ) -> None:
+        self.port: int | None
+        self.sockets = listen(host, port)
+        self._path = unix_path(host, port)
+        self.port = None if self._path is not None else self.sockets[0].getsockname()[1]
+        self._make = make
+        self._tls = tls
+        self._idle_timeout = idle_timeout
+        self._running: dict[threading.Thread, Conversation] = {}
+        self._serving = threading.RLock()
+        self._closing = threading.Event()
+        self._waker, self._wake = socket.socketpair()
+
+    def serve_forever(self) -> None:
+        """Accept connections until `close`, from another thread or a signal handler."""
+        with self._serving, selectors.DefaultSelector() as selector:
+            if self._closing.is_set():
+                return
+            for sock in (*self.sockets, self._waker):
+                sock.settimeout(0)
+                selector.register(sock, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                for key, _ in selector.select():
+                    if key.fileobj is not self._waker:
+                        self._accept(cast("socket.socket", key.fileobj))
+
+    def close(self) -> None:
+        """Stop listening, shut all connections down, and wait for their threads to end."""
+        self._closing.set()
+        with contextlib.suppress(OSError):
+            self._wake.send(b"\0")
+        with self._serving:
+            for sock in (*self.sockets, self._waker, self._wake):
+                sock.close()
+            if self._path is not None:
+                remove_unix_socket(self._path)
+                self._path = None
+        deadline = time.monotonic() + CLOSE_TIMEOUT
+        for thread, conversation in list(self._running.items()):
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
+            if thread is not threading.current_thread():
+                thread.join(max(deadline - time.monotonic(), 0))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, _ = listener.accept()
+        except OSError as exc:
+            if exc.errno in OUT_OF_RESOURCES:
+                log_error(exc)
+                self._closing.wait(0.1)
+            return  # else whoever wanted to come in has gone
+        try:
+            sock.settimeout(self._idle_timeout)
+            set_no_delay(sock)
+            if self._tls is not None:
+                sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+            conversation = self._make(sock)
+            thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
+            self._running[thread] = conversation
+            thread.start()
+        except Exception as exc:  # noqa: BLE001 - of one connection; the others live
+            log_error(exc)
+            sock.close()
+
+    def _run(self, conversation: Conversation) -> None:
+        try:
+            conversation.run()
+        finally:
+            del self._running[threading.current_thread()]

@@ -1,0 +1,187 @@
+"""A server with a thread for each connection: how it accepts, and how it ends."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from peers import client_tls, server_tls
+
+from framer_adapters._common import Host
+from framer_adapters._threads import Server
+
+DEADLINE = 20.0
+
+
+class Echo:
+    """Sends back what comes, and takes note of its end."""
+
+    def __init__(self, sock: socket.socket, ended: threading.Semaphore) -> None:
+        self.transport = sock
+        self.ended = ended
+
+    def run(self) -> None:
+        """Do it."""
+        with self.transport:
+            while data := self.transport.recv(100):
+                self.transport.sendall(data)
+        self.ended.release()
+
+
+@contextmanager
+def serving(
+    make: Callable[[socket.socket], Any],
+    host: Host = "127.0.0.1",
+    port: int | None = 0,
+    tls: Any = None,
+) -> Generator[Server]:
+    """Run a server in a thread, which has to end with it."""
+    with Server(host, port, make, tls, DEADLINE) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.close()
+        thread.join(DEADLINE)
+        assert not thread.is_alive()
+
+
+def dial(server: Server) -> socket.socket:
+    """Connect to it."""
+    return socket.create_connection(("127.0.0.1", cast("int", server.port)), DEADLINE)
+
+
+def echoes(sock: socket.socket) -> bool:
+    """Whether somebody is there."""
+    sock.sendall(b"x")
+    return sock.recv(1) == b"x"
+
+
+def test_every_connection_has_its_thread() -> None:
+    """They go on side by side, with the timeout that was asked for, and without a delay."""
+    ended = threading.Semaphore(0)
+    made: list[socket.socket] = []
+
+    def make(sock: socket.socket) -> Echo:
+        made.append(sock)
+        assert sock.gettimeout() == DEADLINE
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        return Echo(sock, ended)
+
+    with serving(make) as server:
+        with dial(server) as one, dial(server) as two:
+            assert echoes(two)
+            assert echoes(one)
+            assert threading.active_count() >= 4
+        for _ in range(2):
+            assert ended.acquire(timeout=DEADLINE)
+    assert [sock.fileno() for sock in made] == [-1, -1]
+
+
+def test_closing_shuts_connections_down() -> None:
+    """Who waits for a peer sees its end, and all threads are gone when `close` returns."""
+    ended = threading.Semaphore(0)
+    before = threading.active_count()
+    with serving(lambda sock: Echo(sock, ended)) as server, dial(server) as client:
+        assert echoes(client)
+        server.close()
+        assert threading.active_count() <= before + 1  # that of serve_forever may be ending
+        assert client.recv(1) == b""
+        server.close()
+    assert ended.acquire(blocking=False)
+
+
+def test_closing_from_a_connection() -> None:
+    """A thread that closes its own server does not wait for itself."""
+    closed = threading.Event()
+
+    class Closing(Echo):
+        def run(self) -> None:
+            with self.transport:
+                server.close()
+            closed.set()
+
+    with serving(lambda sock: Closing(sock, threading.Semaphore(0))) as server, dial(server):
+        assert closed.wait(DEADLINE)
+
+
+def test_closed_before_it_serves() -> None:
+    """There is nothing left to do."""
+    server = Server("127.0.0.1", 0, cast("Any", None), None, None)
+    server.close()
+    server.serve_forever()
+
+
+def test_a_connection_that_is_gone_when_all_are_shut_down() -> None:
+    """It has closed its socket, and its thread is about to end."""
+    gone, may_end = threading.Event(), threading.Event()
+
+    class Slow(Echo):
+        def run(self) -> None:
+            self.transport.close()
+            gone.set()
+            may_end.wait(DEADLINE)
+
+    with serving(lambda sock: Slow(sock, threading.Semaphore(0))) as server, dial(server):
+        assert gone.wait(DEADLINE)
+        threading.Timer(0.01, may_end.set).start()
+        server.close()
+
+
+def test_a_path(tmp_path: Path) -> None:
+    """A Unix socket has no port, and is removed in the end."""
+    path = tmp_path / "socket"
+    with serving(lambda sock: Echo(sock, threading.Semaphore(0)), path, None) as server:
+        assert server.port is None
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(DEADLINE)
+            client.connect(str(path))
+            assert echoes(client)
+    assert not path.exists()
+
+
+def test_tls() -> None:
+    """The handshake is the thread's, so that one who is slow at it holds up nobody."""
+    with (
+        serving(lambda sock: Echo(sock, threading.Semaphore(0)), tls=server_tls()) as server,
+        dial(server),
+        client_tls().wrap_socket(dial(server), server_hostname="localhost") as client,
+    ):
+        assert echoes(client)
+
+
+def test_what_cannot_be_made_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    """The error is logged, and the next connection is served."""
+    made: list[Echo] = []
+
+    def make(sock: socket.socket) -> Echo:
+        made.append(Echo(sock, threading.Semaphore(0)))
+        if len(made) == 1:
+            raise KeyError("boom")
+        return made[-1]
+
+    with serving(make) as server:
+        with dial(server) as client:
+            assert client.recv(1) == b""
+        with dial(server) as client:
+            assert echoes(client)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ECONNABORTED, errno.EAGAIN])
+def test_accept_that_fails(number: int, caplog: pytest.LogCaptureFixture) -> None:
+    """The server goes on; only what it cannot help itself is worth an alarm."""
+
+    class Failing:
+        def accept(self) -> None:
+            raise OSError(number, "accept")
+
+    with Server("127.0.0.1", 0, cast("Any", None), None, None) as server:
+        server._accept(cast("Any", Failing()))
+    assert len(caplog.records) == (number == errno.EMFILE)
