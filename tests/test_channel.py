@@ -565,6 +565,27 @@ def test_what_the_framer_calls_may_raise() -> None:
     assert lost(channel) == [channel.hook_error]
 
 
+@pytest.mark.parametrize("base", [Whole, Streaming])
+def test_a_hook_with_a_framer_of_its_own(base: type[Recorder]) -> None:
+    """What that framer says of its own stream is an error of the hook, and not of ours."""
+
+    class Nested(base):  # type: ignore[misc, valid-type]  # of two kinds
+        def inner(self, *_: object) -> None:
+            framer = Framer(max_frame_size=1)
+            framer.receive_data(b"too long")
+            framer.next_frame()
+
+        if base is Whole:
+            frame_received = inner
+        else:
+            terminator_found = inner
+
+    channel = Nested()
+    channel.receive_data(b"a\r\nb\r\n")
+    assert isinstance(channel.hook_error, FrameTooLarge)
+    assert "error" not in dict(channel.calls)
+
+
 def test_keyboard_interrupt_goes_on() -> None:
     """What is no Exception comes out of receive_data(), after connection_lost()."""
 

@@ -39,10 +39,10 @@ So what is private here has two underscores, and is out of their way.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, ClassVar, Self, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
-from framer._events import Data, Event, TerminatorFound
+from framer._events import Data, TerminatorFound
 from framer._exceptions import FramingError, UsageError
 from framer._framer import Framer
 from framer._output import OutputQueue
@@ -308,10 +308,11 @@ class Channel:
                 or while TLS is being started: these bytes are the handshake's.
             Exception: what `connection_lost` raises.
         """
-        self.__refuse_in_hooks("receive_data")
+        if self.__delivering:
+            self.__refuse("receive_data")
         if self.tls_request is not None and data and not self.__closed:
             raise UsageError("receive_data() while there is a tls_request: shake hands first")
-        if not self.closing:
+        if not self.output.closing:
             self.framer.receive_data(data)
             self.__run(self.__deliver)
 
@@ -324,7 +325,8 @@ class Channel:
             UsageError: a hook calls it.
             Exception: what `connection_lost` raises.
         """
-        self.__refuse_in_hooks("receive_eof")
+        if self.__delivering:
+            self.__refuse("receive_eof")
         if not self.closing and not self.__ended:
             self.__ended = True
             self.__run(self.__deliver_end)
@@ -336,7 +338,8 @@ class Channel:
             UsageError: a hook calls it.
             Exception: what `connection_lost` raises.
         """
-        self.__refuse_in_hooks("receive_tls")
+        if self.__delivering:
+            self.__refuse("receive_tls")
         if self.tls_request is not None:
             self.tls_request.finish()
             self.tls_request = None
@@ -359,11 +362,10 @@ class Channel:
         finally:
             self.connection_lost(cast("Exception | None", exc))  # as asyncio has it
 
-    def __refuse_in_hooks(self, method: str) -> None:
-        if self.__delivering:
-            raise UsageError(
-                f"{method}() is for the adapter; a hook may call framer.push_back() instead"
-            )
+    def __refuse(self, method: str) -> NoReturn:
+        raise UsageError(
+            f"{method}() is for the adapter; a hook may call framer.push_back() instead"
+        )
 
     def __run(self, deliver: Callable[[], None]) -> None:
         """Call what calls hooks, and close the channel if one of them raises."""
@@ -380,28 +382,53 @@ class Channel:
 
     def __deliver(self) -> None:
         """Deliver until bytes run out, the channel closes, or a frame stays broken."""
-        take = self.framer.events if self.__streams else self.framer.frames
-        items: Iterator[bytes | Event] = take()
+        deliver = self.__deliver_events if self.__streams else self.__deliver_frames
         broken: int | None = None  # where the frame starts that framing_error() was told of
-        while not self.output.closing:
-            try:
-                item = next(items, None)
-            except FramingError as error:
-                if error.frame_start == broken:
-                    self.output.close_when_done()
-                    return
-                broken = error.frame_start
-                self.framing_error(error)
-                items = take()  # an iterator that has raised is at its end
-                continue
-            if isinstance(item, bytes):
-                self.frame_received(item)
-            elif isinstance(item, Data):
-                self.data_received(item.chunk)
-            elif isinstance(item, TerminatorFound):
-                self.terminator_found(item.matched)
-            else:
+        while (error := deliver()) is not None:
+            if error.frame_start == broken:
+                self.output.close_when_done()
                 return
+            broken = error.frame_start
+            self.framing_error(error)
+            if self.output.closing:
+                return
+
+    def __deliver_frames(self) -> FramingError | None:
+        """Deliver until frames run out or the channel closes; return what breaks one."""
+        output = self.output
+        in_hook = False
+        try:
+            for frame in self.framer.frames():
+                in_hook = True
+                self.frame_received(frame)
+                in_hook = False
+                if output.closing:
+                    break
+        except FramingError as error:
+            if in_hook:  # It has a framer of its own, say.
+                raise
+            return error
+        return None
+
+    def __deliver_events(self) -> FramingError | None:
+        """The same with events."""
+        output = self.output
+        in_hook = False
+        try:
+            for event in self.framer.events():
+                in_hook = True
+                if isinstance(event, Data):
+                    self.data_received(event.chunk)
+                elif isinstance(event, TerminatorFound):
+                    self.terminator_found(event.matched)
+                in_hook = False
+                if output.closing:
+                    break
+        except FramingError as error:
+            if in_hook:
+                raise
+            return error
+        return None
 
     def __deliver_end(self) -> None:
         self.framer.receive_eof()

@@ -64,16 +64,16 @@ class OutputQueue:
         TypeError, ValueError: one is no int, or too small, or `low_water` is above `high_water`.
 
     Attributes:
+        closing: whether `close_when_done` was called; nothing can be pushed from then on. To read.
         on_ready: None, or what to call, without arguments, when there is something new to do:
             at the first push to an empty queue, a `wake` of a producer that had nothing,
-            the first `close_when_done`, a `discard` that makes it `done`.
+            the first `close_when_done`, a `discard` that makes it `done` or ends congestion.
             An adapter has no other way to learn of these; it should take a note, and send later.
     """
 
     __module__ = "framer"
     __slots__ = (
         "_chunk_size",
-        "_closing",
         "_congested",
         "_head",
         "_high_water",
@@ -83,6 +83,7 @@ class OutputQueue:
         "_producers",
         "_shown",
         "_size",
+        "closing",
         "on_ready",
     )
 
@@ -104,7 +105,7 @@ class OutputQueue:
         self._size = 0  # bytes in head and items
         self._producers = 0  # how many of the items
         self._shown = 0  # what the last buffers() showed, less what advance() removed of it
-        self._closing = False
+        self.closing = False
         self._congested = False
         self.on_ready: Callable[[], object] | None = None
 
@@ -120,17 +121,12 @@ class OutputQueue:
         return f"<framer.OutputQueue {', '.join(held + states)}>"
 
     @property
-    def closing(self) -> bool:
-        """Whether `close_when_done` was called; nothing can be pushed from then on."""
-        return self._closing
-
-    @property
     def done(self) -> bool:
         """Whether `close_when_done` was called and everything has gone out: time to close.
 
         After the last chunk of a producer it takes one more call for bytes to see that it ended.
         """
-        return self._closing and not self
+        return self.closing and not self
 
     @property
     def congested(self) -> bool:
@@ -147,12 +143,23 @@ class OutputQueue:
             TypeError: `data` is not bytes-like. Encode a str; give a file to `push_producer`.
             UsageError: `close_when_done` was called before.
         """
-        if self._closing:
+        if self.closing:
             raise UsageError(f"push() {_TOO_LATE}")
         if type(data) is not bytes:
             data = to_bytes(data, "push() takes bytes")
-        if data:
+        if not data:
+            return
+        if self._items:  # One test a push, and no call: `tests/bench/echo.py` has thousands.
+            self._items.append(data)
+            self._size = size = self._size + len(data)
+            if size > self._high_water:
+                self._congested = True
+        elif self._head:
             self._append(data, len(data))
+        else:  # Without a deque, which is for more than one.
+            self._head = data
+            self._grow(len(data))
+            self._notify()
 
     def push_producer(self, producer: Producer) -> None:
         """Append what gives its bytes when they are needed: a file, an iterable; see `Producer`.
@@ -166,7 +173,7 @@ class OutputQueue:
             TypeError: it is no `Producer`, or is itself bytes or a str.
             UsageError: `close_when_done` was called before. The producer was not touched.
         """
-        if self._closing:
+        if self.closing:
             raise UsageError(f"push_producer() {_TOO_LATE}")
         pushed = PushedProducer(producer, self._chunk_size)
         self._producers += 1
@@ -174,8 +181,8 @@ class OutputQueue:
 
     def close_when_done(self) -> None:
         """Take no more pushes; what was pushed still goes out. To call it again is harmless."""
-        if not self._closing:
-            self._closing = True
+        if not self.closing:
+            self.closing = True
             self._notify()
 
     def data_to_send(self, max_size: int | None = None) -> bytes:
@@ -231,17 +238,19 @@ class OutputQueue:
         >>> bytes(out.next_buffer())
         b's'
 
-        It is not all that is there: what is behind a buffer of which a part was sent is not joined
-        to it, nor is a large push to others. As ever, when it is empty there is nothing now.
+        It is not all that is there: to what was shown and not removed yet nothing is joined,
+        nor is a large push to others. As ever, when it is empty there is nothing now.
 
         Raises:
             TypeError, ValueError, Exception: as `data_to_send` does.
         """
-        check_int("max_size", max_size, at_least=1)
-        self._shown = 0
-        self._pull()
-        if not self._head:
-            self._join(max_size)
+        if type(max_size) is not int or max_size < 1:
+            check_int("max_size", max_size, at_least=1)
+        if self._items and not (self._head and (self._offset or self._shown)):
+            self._shown = 0
+            self._pull()
+            if self._items:
+                self._join(self._items, max_size)
         shown: bytes | memoryview = self._head
         if self._offset or len(shown) > max_size:
             shown = memoryview(shown)[self._offset : self._offset + max_size]
@@ -258,7 +267,8 @@ class OutputQueue:
             TypeError: `n` is not an int.
             ValueError: `n` is negative, or more than was shown. Nothing changed.
         """
-        check_int("n", n, at_least=0)
+        if type(n) is not int or n < 0:
+            check_int("n", n, at_least=0)
         if n > self._shown:
             raise ValueError(f"cannot advance by {n} bytes: {self._shown} are left of those shown")
         self._shown -= n
@@ -292,9 +302,9 @@ class OutputQueue:
         Raises:
             Exception: what a ``close()`` raised, when all were called; of several, in a group.
         """
-        dropped, was_done = self._items or (), self.done
+        dropped, was_done, was_congested = self._items or (), self.done, self._congested
         self._forget()
-        if self.done and not was_done:
+        if was_congested or (self.done and not was_done):
             self._notify()
         close_all(item for item in dropped if isinstance(item, PushedProducer))
 
@@ -342,15 +352,16 @@ class OutputQueue:
             pieces[-1] = memoryview(pieces[-1])[:room]
         return pieces
 
-    def _join(self, max_size: int) -> None:
-        """Make as many bytes the head, which is empty, as fit in `max_size`, or a large push."""
-        items = self._items
-        if items and not self._producers and self._size <= max_size:  # as below, faster
+    def _join(self, items: _Items, max_size: int) -> None:
+        """Make the head, which nobody has seen yet, as many bytes as fit in `max_size`."""
+        if not self._producers and self._size <= max_size:  # As below, faster.
+            if self._head:
+                items.appendleft(self._head)
             self._head = b"".join(cast("_Bytes", items))
             items.clear()
             return
-        pieces: list[bytes] = []
-        room = max_size
+        pieces: list[bytes] = [self._head] if self._head else []
+        room = max_size - len(self._head)
         while items and isinstance(items[0], bytes) and (len(items[0]) <= room or not pieces):
             room -= len(items[0])
             pieces.append(cast("_Bytes", items).popleft())
