@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from framer import Channel, Framer, FramingError, OutputQueue, Terminator, TlsRequest
 
@@ -28,6 +28,7 @@ __all__ = [
     "RECEIVE_SIZE",
     "FramedBase",
     "Host",
+    "certificate_name",
     "end_channel",
     "log_error",
     "server_side",
@@ -56,7 +57,13 @@ Host: TypeAlias = str | os.PathLike[str] | None
 
 _log = logging.getLogger("framer_adapters")
 
-_OF_THE_PEER: Final = (ConnectionError, TimeoutError, EOFError, FramingError, ssl.SSLError)
+_OF_THE_PEER: Final[tuple[type[Exception], ...]] = (
+    ConnectionError,
+    TimeoutError,
+    EOFError,
+    FramingError,
+    ssl.SSLError,
+)
 
 
 class FramedBase:
@@ -116,16 +123,37 @@ def server_side(request: TlsRequest) -> bool:
     return getattr(request.context, "protocol", None) is ssl.PROTOCOL_TLS_SERVER
 
 
+def certificate_name(request: TlsRequest, host: str | None) -> str | None:
+    """Return the name that the certificate of the peer has to bear: asked for, or connected to.
+
+    Raises:
+        ValueError: the context wants to check it, and there is none. ``ssl.SSLObject``,
+            which most worlds use, would take the certificate of anybody then.
+    """
+    if server_side(request):
+        return None
+    name = request.server_hostname or host
+    if name is None and getattr(request.context, "check_hostname", False):
+        raise ValueError("start_tls() needs a server_hostname, for the context checks it")
+    return name
+
+
 def log_error(error: BaseException, peer_errors: tuple[type[Exception], ...] = ()) -> None:
     """Log why a connection ended, for nobody else hears of it.
 
     What the peer or the network did is one line of information; the rest is a fault of
     the program, and has its traceback. `peer_errors` is what a world adds to the former.
     """
-    if isinstance(error, (*_OF_THE_PEER, *peer_errors)):
+    kinds = (*_OF_THE_PEER, *peer_errors)
+    of_the_program: BaseException | None = error
+    if isinstance(error, BaseExceptionGroup):
+        of_the_program = cast("BaseExceptionGroup[BaseException]", error).split(kinds)[1]
+    elif isinstance(error, kinds):
+        of_the_program = None
+    if of_the_program is None:
         _log.info("connection lost: %r", error)
     else:
-        _log.error("connection closed after an error", exc_info=error)
+        _log.error("a connection is closed after an error", exc_info=error)
 
 
 def end_channel(

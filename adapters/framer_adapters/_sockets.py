@@ -12,17 +12,19 @@ import stat
 from pathlib import Path
 from typing import Final, Protocol, TypeGuard, cast
 
-from framer import OutputQueue
-from framer_adapters._common import Host, unix_path
+from framer import OutputQueue, TlsRequest
+from framer_adapters._common import Host, certificate_name, server_side, unix_path
 
 __all__ = [
     "OUT_OF_RESOURCES",
+    "SEND_SIZE",
     "close",
     "listen",
     "remove_unix_socket",
     "send_file",
     "send_some",
     "set_no_delay",
+    "wrap_socket",
 ]
 
 SEND_SIZE: Final = 1 << 18
@@ -51,21 +53,21 @@ def listen(host: Host, port: int | None) -> list[socket.socket]:
     path = unix_path(host, port)
     if path is not None:
         remove_unix_socket(path)
-        return [_listen(socket.AF_UNIX, path)]
+        return [_listen(socket.AF_UNIX, 0, path)]
     name = cast("str | None", host) or None
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[socket.socket] = []
     with contextlib.ExitStack() as opened:
-        for family, _, _, _, address in dict.fromkeys(found):
+        for family, _, protocol, _, address in dict.fromkeys(found):
             same = listeners[0].getsockname()[1] if listeners else port
             where = (address[0], same, *address[2:])
-            listeners.append(opened.enter_context(_listen(family, where)))
+            listeners.append(opened.enter_context(_listen(family, protocol, where)))
         opened.pop_all()
     return listeners
 
 
-def _listen(family: int, address: object) -> socket.socket:
-    listener = socket.socket(family, socket.SOCK_STREAM)
+def _listen(family: int, protocol: int, address: object) -> socket.socket:
+    listener = socket.socket(family, socket.SOCK_STREAM, protocol)  # asyncio looks at the protocol
     try:
         if family != socket.AF_UNIX and os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -90,6 +92,20 @@ def set_no_delay(sock: socket.socket) -> None:
     """Send small messages at once: the queue has gathered already what belongs together."""
     if sock.family in {socket.AF_INET, socket.AF_INET6}:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def wrap_socket(sock: socket.socket, request: TlsRequest, host: str | None) -> ssl.SSLSocket:
+    """Put TLS on a socket, without shaking hands yet; `host` is what it is connected to.
+
+    Raises:
+        ValueError: see `certificate_name`.
+    """
+    return cast("ssl.SSLContext", request.context).wrap_socket(
+        sock,
+        server_side=server_side(request),
+        server_hostname=certificate_name(request, host),
+        do_handshake_on_connect=False,
+    )
 
 
 def send_some(sock: socket.socket, output: OutputQueue) -> int:

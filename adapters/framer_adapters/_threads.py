@@ -60,40 +60,56 @@ class Server:
         self._tls = tls
         self._idle_timeout = idle_timeout
         self._running: dict[threading.Thread, Conversation] = {}
-        self._serving = threading.RLock()
+        self._serving = threading.Lock()
+        self._server: int | None = None  # the thread that serves
         self._closing = threading.Event()
         self._waker, self._wake = socket.socketpair()
 
     def serve_forever(self) -> None:
         """Accept connections until `close`, from another thread or a signal handler."""
-        with self._serving, selectors.DefaultSelector() as selector:
-            if self._closing.is_set():
-                return
-            for sock in (*self.sockets, self._waker):
-                sock.settimeout(0)
-                selector.register(sock, selectors.EVENT_READ)
-            while not self._closing.is_set():
-                for key, _ in selector.select():
-                    if key.fileobj is not self._waker:
-                        self._accept(cast("socket.socket", key.fileobj))
+        with self._serving:
+            self._server = threading.get_ident()
+            try:
+                self._serve()
+            finally:
+                self._server = None
+                if self._closing.is_set():
+                    self._stop_listening()
 
     def close(self) -> None:
         """Stop listening, shut all connections down, and wait for their threads to end."""
         self._closing.set()
         with contextlib.suppress(OSError):
             self._wake.send(b"\0")
-        with self._serving:
-            for sock in (*self.sockets, self._waker, self._wake):
-                sock.close()
-            if self._path is not None:
-                remove_unix_socket(self._path)
-                self._path = None
+        if (
+            self._server != threading.get_ident()
+        ):  # else this is a signal handler in the midst of it
+            with self._serving:
+                self._stop_listening()
         deadline = time.monotonic() + CLOSE_TIMEOUT
         for thread, conversation in list(self._running.items()):
             with contextlib.suppress(OSError):  # it has ended meanwhile
                 socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0))
+
+    def _serve(self) -> None:
+        with selectors.DefaultSelector() as selector:
+            if not self._closing.is_set():
+                for sock in (*self.sockets, self._waker):
+                    sock.settimeout(0)
+                    selector.register(sock, selectors.EVENT_READ)
+            while not self._closing.is_set():
+                for key, _ in selector.select():
+                    if key.fileobj is not self._waker:
+                        self._accept(cast("socket.socket", key.fileobj))
+
+    def _stop_listening(self) -> None:
+        for sock in (*self.sockets, self._waker, self._wake):
+            sock.close()
+        if self._path is not None:
+            remove_unix_socket(self._path)
+            self._path = None
 
     def __enter__(self) -> Self:
         return self

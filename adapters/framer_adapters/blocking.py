@@ -23,7 +23,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Self, TypeVar, cast
 
 from framer import (
@@ -46,10 +46,9 @@ from framer_adapters._common import (
     Host,
     end_channel,
     log_error,
-    server_side,
     unix_path,
 )
-from framer_adapters._sockets import close, send_some, set_no_delay
+from framer_adapters._sockets import close, send_some, set_no_delay, wrap_socket
 from framer_adapters._threads import Server
 
 __all__ = ["FramedStream", "Server", "connect", "run_channel", "serve", "serve_channel"]
@@ -83,7 +82,8 @@ class FramedStream(FramedBase):
         self.transport = transport
         self.host: str | None = None  # whose certificate start_tls() accepts
         self._ended = False  # the peer has sent its last byte
-        self._lost: OSError | None = None
+        self._lost: OSError | None = None  # why nothing more can be received
+        self._broken: OSError | None = None  # why nothing more can be sent
         self._receiving = threading.Lock()
         self._sending = threading.Lock()
 
@@ -126,7 +126,7 @@ class FramedStream(FramedBase):
             OSError: the connection is lost.
             framer.UsageError: the stream is closed.
         """
-        with self._sending:
+        with self._turn_to_send():
             self.output.push(data)
             _send_all(self.transport, self.output)
 
@@ -140,7 +140,7 @@ class FramedStream(FramedBase):
         Raises:
             Exception: as `send` does, and what the producer raises. It is closed in any case.
         """
-        with self._sending:
+        with self._turn_to_send():
             self.output.push_producer(producer)
             _send_to_the_end(self.transport, self.output)
 
@@ -165,9 +165,9 @@ class FramedStream(FramedBase):
             server_hostname=server_hostname,
             leftover=leftover,
         )
-        with self._sending:
+        with self._turn_to_send():
             _send_all(self.transport, self.output)
-            self.transport = _wrap(self.transport, request, self.host)
+            self.transport = wrap_socket(self.transport, request, self.host)
             _handshake(self.transport)
 
     def send_eof(self) -> None:
@@ -178,7 +178,7 @@ class FramedStream(FramedBase):
         """
         if isinstance(self.transport, ssl.SSLSocket):
             raise UsageError("send_eof() over TLS: it cannot end one direction alone; close()")
-        with self._sending:
+        with self._turn_to_send():
             _send_to_the_end(self.transport, self.output)
             self.output.close_when_done()
             self.transport.shutdown(socket.SHUT_WR)
@@ -226,9 +226,23 @@ class FramedStream(FramedBase):
             raise
         if data:
             self.framer.receive_data(data)
+        elif self._broken is not None:  # so this is not the end that it looks like
+            self._lost = self._broken
+            raise self._lost
         else:
             self.framer.receive_eof()
             self._ended = True
+
+    @contextlib.contextmanager
+    def _turn_to_send(self) -> Generator[None]:
+        with self._sending:
+            try:
+                yield
+            except _TRY_AGAIN:
+                raise
+            except OSError as exc:
+                self._broken = exc
+                raise
 
 
 def connect(
@@ -395,7 +409,7 @@ class _Conversation:
             if output.done:
                 break
             if request is not None and request.ready:
-                self.transport = _wrap(self.transport, request, None)
+                self.transport = wrap_socket(self.transport, request, None)
                 _handshake(self.transport)
                 channel.receive_tls()
             elif ended or output.congested or request is not None:
@@ -451,17 +465,6 @@ def _wait_until_writable(sock: socket.socket) -> None:
         selector.register(sock, selectors.EVENT_WRITE)
         if not selector.select(timeout):
             raise TimeoutError("the peer took nothing in time")
-
-
-def _wrap(sock: socket.socket, request: TlsRequest, host: str | None) -> ssl.SSLSocket:
-    """Put TLS on a socket, without shaking hands yet."""
-    side = server_side(request)
-    return cast("ssl.SSLContext", request.context).wrap_socket(
-        sock,
-        server_side=side,
-        server_hostname=None if side else request.server_hostname or host,
-        do_handshake_on_connect=False,
-    )
 
 
 def _handshake(sock: socket.socket) -> None:

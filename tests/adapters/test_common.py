@@ -12,6 +12,7 @@ import pytest
 from framer import Channel, Framer, FrameTooLarge, TlsRequest
 from framer_adapters._common import (
     FramedBase,
+    certificate_name,
     end_channel,
     log_error,
     server_side,
@@ -86,6 +87,25 @@ def test_server_side_of_another_context() -> None:
     assert server_side(TlsRequest(Framer(), object())) is False
 
 
+def test_certificate_name() -> None:
+    """The one that was asked for, else that of the host; a server checks none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    asked = TlsRequest(Framer(), context, server_hostname="a.example")
+    assert certificate_name(asked, "b.example") == "a.example"
+    assert certificate_name(TlsRequest(Framer(), context), "b.example") == "b.example"
+    of_a_server = TlsRequest(Framer(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    assert certificate_name(of_a_server, "b.example") is None
+
+
+def test_certificate_name_that_is_not_known() -> None:
+    """To check no name where one was to be checked would be to trust anybody."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    with pytest.raises(ValueError, match="needs a server_hostname"):
+        certificate_name(TlsRequest(Framer(), context), None)
+    context.check_hostname = False
+    assert certificate_name(TlsRequest(Framer(), context), None) is None
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[int, bool]]:
     """Return level and whether there is a traceback, of all that was logged."""
     assert {record.name for record in caplog.records} <= {LOGGER}
@@ -102,6 +122,7 @@ def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[int, bool]]:
         ssl.SSLError(1, "bad certificate"),
         FrameTooLarge(1, None, 0),
         WorldError(),
+        ExceptionGroup("of a nursery", [WorldError(), TimeoutError()]),
     ],
 )
 def test_faults_of_the_peer_are_a_line(error: Exception, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,7 +132,15 @@ def test_faults_of_the_peer_are_a_line(error: Exception, caplog: pytest.LogCaptu
     assert errors(caplog) == [(logging.INFO, False)]
 
 
-@pytest.mark.parametrize("error", [KeyError("boom"), FileNotFoundError(), WorldError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("boom"),
+        FileNotFoundError(),
+        WorldError(),
+        ExceptionGroup("of a nursery", [TimeoutError(), KeyError()]),
+    ],
+)
 def test_faults_of_the_program_have_a_traceback(
     error: Exception, caplog: pytest.LogCaptureFixture
 ) -> None:

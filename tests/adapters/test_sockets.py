@@ -16,7 +16,7 @@ from typing import Any, cast
 import pytest
 from peers import client_tls, server_tls
 
-from framer import PENDING, OutputQueue
+from framer import PENDING, Framer, OutputQueue, TlsRequest
 from framer_adapters import _sockets
 from framer_adapters._sockets import (
     close,
@@ -25,6 +25,7 @@ from framer_adapters._sockets import (
     send_file,
     send_some,
     set_no_delay,
+    wrap_socket,
 )
 
 MIB = 1 << 20
@@ -325,7 +326,7 @@ def test_what_the_socket_says_comes_out(
 
 def secured(pair: tuple[socket.socket, socket.socket]) -> tuple[ssl.SSLSocket, ssl.SSLSocket]:
     """Shake hands over a pair of sockets."""
-    left = server_tls().wrap_socket(pair[0], server_side=True, do_handshake_on_connect=False)
+    left = wrap_socket(pair[0], TlsRequest(Framer(), server_tls()), None)
     right = client_tls().wrap_socket(
         pair[1],
         server_hostname="localhost",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
+import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
@@ -116,6 +118,31 @@ def test_closed_before_it_serves() -> None:
     server = Server("127.0.0.1", 0, cast("Any", None), None, None)
     server.close()
     server.serve_forever()
+
+
+def test_closed_by_a_signal_handler() -> None:
+    """It runs in the midst of `serve_forever`, which ends as soon as it is gone on with."""
+    before = signal.signal(signal.SIGUSR1, lambda *_: server.close())
+    server = Server("127.0.0.1", 0, cast("Any", None), None, None)
+    thread = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
+    thread.start()
+    try:
+        server.serve_forever()
+    finally:
+        thread.join(DEADLINE)
+        signal.signal(signal.SIGUSR1, before)
+    assert [sock.fileno() for sock in server.sockets] == [-1]
+
+
+def test_interrupted_by_a_signal() -> None:
+    """A KeyboardInterrupt comes out, and the server can be closed."""
+    server = Server("127.0.0.1", 0, cast("Any", None), None, None)
+    thread = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT))
+    thread.start()
+    with server, pytest.raises(KeyboardInterrupt):
+        server.serve_forever()
+    thread.join(DEADLINE)
+    assert [sock.fileno() for sock in server.sockets] == [-1]
 
 
 def test_a_connection_that_is_gone_when_all_are_shut_down() -> None:
