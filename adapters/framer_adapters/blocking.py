@@ -404,7 +404,11 @@ class _Conversation:
         channel.connection_made()
         while True:
             ready.clear()
-            _send_all(self.transport, output)
+            try:
+                _send_all(self.transport, output)
+            except ConnectionError:
+                self._receive_the_rest()
+                raise
             request = channel.tls_request
             if output.done:
                 break
@@ -421,6 +425,17 @@ class _Conversation:
                 channel.receive_eof()
         if not ended and channel.hook_error is None:
             _linger(self.transport)
+
+    def _receive_the_rest(self) -> None:
+        """Deliver what came in before the connection was lost: the kernel still has it."""
+        channel = self._channel
+        self.transport.settimeout(LINGER)
+        with contextlib.suppress(OSError):
+            while not channel.closing and channel.tls_request is None:
+                channel.output.discard()  # nobody will get it
+                if not (data := _receive(self.transport)):
+                    return
+                channel.receive_data(data)
 
 
 def _receive(sock: socket.socket) -> bytes:

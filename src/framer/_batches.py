@@ -123,21 +123,24 @@ class BatchReader(FrameReader):
 
     def _split_short(self) -> list[bytes] | None:
         """Cut all frames out of a short rest of the buffer, and wait for more; None: not so."""
-        buffer, start, trigger = self._buffer, self._offset, self._scanner.trigger
-        patience = min(MOST_PATIENCE, self._limit) - len(buffer)
-        if patience + start < 0 or trigger is None or self._lookahead < SINGLE_FRAMES:
+        buffer, start, scanner = self._buffer, self._offset, self._scanner
+        size = len(buffer)
+        most = MOST_PATIENCE if self._limit > MOST_PATIENCE else int(self._limit)
+        if start + most < size or scanner.trigger is None or self._lookahead < SINGLE_FRAMES:
             return None
         if self._pending is not None or self._end:
             return None
-        frames, self._offset = self._scanner.split(buffer, start, len(buffer), -1)
+        frames, self._offset = scanner.split(buffer, start, size, -1)
         if len(frames) < 2:  # Nothing is left that has to be delivered first.
-            self._patience = int(patience + self._offset)
+            self._patience = self._offset + most - size
         return frames
 
     def _keep(self, data: bytes) -> None:
         """Put *data* behind the rest of the buffer, and lose patience if it is worth a look."""
         patience = self._patience - len(data)
-        if len(data) > LAST_WINDOW:  # Do not copy it.
+        if self._offset == len(self._buffer):
+            self._buffer = data
+        elif len(data) > LAST_WINDOW:  # Do not copy it.
             self._gather()
             self._buffer = data
         else:
@@ -167,7 +170,8 @@ class BatchReader(FrameReader):
                 self._ready_frames = iter(frames)
                 return self._ready_frames
             if frames:
-                self._let_go()
+                if self._offset > LAST_WINDOW:
+                    self._let_go()
                 return frames
             if self._patience >= 0:
                 return None

@@ -1,0 +1,264 @@
+"""Blocking sockets: the conformance suite, and what is so only where calls block."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, cast
+
+import conformance
+import pytest
+from worlds import BlockingWorld
+
+from framer import PENDING, Channel, OutputQueue, Pending
+from framer_adapters import blocking
+from framer_adapters.blocking import FramedStream, run_channel
+
+DEADLINE = 20.0
+MIB = 1 << 20
+
+Pair = tuple[socket.socket, socket.socket]
+
+
+class TestChannels(conformance.ChannelSuite):
+    """Channels, each in a thread."""
+
+    world = BlockingWorld()
+
+
+class TestStreams(conformance.StreamSuite):
+    """Streams, each in a thread."""
+
+    world = BlockingWorld()
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    """Two connected sockets that do not wait for ever."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(DEADLINE)
+        theirs.settimeout(DEADLINE)
+        yield ours, theirs
+
+
+class Later:
+    """A producer that has nothing before another thread has brought it something."""
+
+    def __init__(self, output: OutputQueue) -> None:
+        self.output = output
+        self.chunks: list[bytes] = []
+        self.asked = threading.Event()
+
+    def more(self) -> bytes | Pending:
+        """Give the next, or wait for it."""
+        if self.chunks:
+            return self.chunks.pop(0)
+        self.asked.set()
+        return PENDING
+
+    def bring(self) -> None:
+        """Bring two chunks and the end, once it was asked."""
+        assert self.asked.wait(DEADLINE)
+        self.chunks += [b"a", b"b", b""]
+        self.output.wake()
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Read to the end of the stream."""
+    return b"".join(iter(lambda: sock.recv(65536), b""))
+
+
+# Waiting for what another thread brings
+
+
+def test_a_stream_waits_for_its_producer(pair: Pair) -> None:
+    """While it has nothing the call waits; the other thread only has to wake the queue."""
+    with FramedStream(pair[0]) as stream:
+        later = Later(stream.output)
+        thread = threading.Thread(target=later.bring)
+        thread.start()
+        stream.send_producer(later)
+        thread.join(DEADLINE)
+    assert read_all(pair[1]) == b"ab"
+
+
+def test_a_stream_waits_for_its_producer_no_longer_than_for_its_peer(pair: Pair) -> None:
+    """The timeout of the socket is that of every call."""
+    pair[0].settimeout(0.01)
+    with FramedStream(pair[0]) as stream, pytest.raises(TimeoutError, match="came in time"):
+        stream.send_producer([PENDING])
+
+
+def test_a_channel_waits_for_its_producer(pair: Pair) -> None:
+    """When the peer has ended its stream there is nothing else to wait for."""
+
+    class Waiting(Channel):
+        def eof_received(self) -> bool:
+            later = Later(self.output)
+            thread = threading.Thread(target=later.bring)
+            thread.start()
+            self.push_producer(later)
+            self.close_when_done()
+            return True
+
+    pair[1].shutdown(socket.SHUT_WR)
+    run_channel(Waiting(), pair[0])
+    assert read_all(pair[1]) == b"ab"
+
+
+# Files, which the kernel sends, and it does not wait as send() does
+
+
+@pytest.fixture
+def large_file(tmp_path: Path) -> Path:
+    """Have more than fits between two sockets."""
+    path = tmp_path / "large"
+    path.write_bytes(bytes(8 * MIB))
+    return path
+
+
+def test_a_file_waits_for_the_peer(pair: Pair, large_file: Path) -> None:
+    """All of it goes out, as the peer takes it."""
+    received: list[bytes] = []
+    thread = threading.Thread(target=lambda: received.append(read_all(pair[1])))
+    thread.start()
+    with FramedStream(pair[0]) as stream:
+        stream.send_producer(large_file.open("rb"))
+    thread.join(DEADLINE)
+    assert received == [bytes(8 * MIB)]
+
+
+def test_a_file_that_the_peer_does_not_take(pair: Pair, large_file: Path) -> None:
+    """It times out; what is left of it goes with the next send."""
+    pair[0].settimeout(0.01)
+    with FramedStream(pair[0]) as stream:
+        with pytest.raises(TimeoutError, match="took nothing"):
+            stream.send_producer(large_file.open("rb"))
+        pair[0].settimeout(DEADLINE)
+        received: list[bytes] = []
+        thread = threading.Thread(target=lambda: received.append(read_all(pair[1])))
+        thread.start()
+        stream.send(b"end")
+    thread.join(DEADLINE)
+    assert received == [bytes(8 * MIB) + b"end"]
+
+
+def test_a_file_over_a_socket_that_does_not_block(pair: Pair, large_file: Path) -> None:
+    """There is no way to wait, and the error says what to do."""
+    pair[0].settimeout(0)
+    with FramedStream(pair[0]) as stream, pytest.raises(BlockingIOError, match="give it a timeout"):
+        stream.send_producer(large_file.open("rb"))
+
+
+# Sockets of another make
+
+
+class Interrupted:
+    """A socket that is interrupted by a signal before everything that it does."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.calls = 0
+
+    def interrupt(self) -> None:
+        """Every other time."""
+        self.calls += 1
+        if self.calls % 2:
+            raise InterruptedError
+
+    def recv(self, size: int) -> bytes:
+        """Receive a byte."""
+        self.interrupt()
+        return self.sock.recv(min(size, 1))
+
+    def send(self, data: bytes) -> int:
+        """Send a byte."""
+        self.interrupt()
+        return self.sock.send(data[:1])
+
+    def settimeout(self, timeout: float) -> None:
+        """Do so."""
+        self.sock.settimeout(timeout)
+
+    def close(self) -> None:
+        """Do so."""
+        self.sock.close()
+
+
+def test_signals_lose_nothing(pair: Pair) -> None:
+    """Nor does a socket that takes and gives a byte at a time."""
+    other: Any = Interrupted(pair[0])
+    with FramedStream(other, b"\r\n") as stream:
+        pair[1].sendall(b"one\r\ntwo\r\n")
+        assert [stream.receive_frame(), stream.receive_frame()] == [b"one", b"two"]
+        stream.output.push(b"<")
+        stream.send(b"three>")
+    assert read_all(pair[1]) == b"<three>"
+
+
+class Broken(Interrupted):
+    """A socket that takes nothing any more, and still has something."""
+
+    def send(self, data: bytes) -> int:
+        """Fail."""
+        raise BrokenPipeError
+
+    def recv(self, size: int) -> bytes:
+        """Give the same for ever."""
+        return b"bye\n"
+
+
+def test_the_rest_is_heard_out_until_the_channel_closes(pair: Pair) -> None:
+    """What comes behind that is not delivered to a channel, be the connection lost or not."""
+
+    class Brief(Channel):
+        frames = 0
+        lost: Exception | None = None
+
+        def connection_made(self) -> None:
+            self.push(b"hello")
+
+        def frame_received(self, frame: bytes) -> None:
+            self.frames += 1
+            if self.frames == 3:
+                self.close_when_done()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.lost = exc
+
+    channel, broken = Brief(), cast("Any", Broken(pair[0]))
+    run_channel(channel, broken)
+    assert channel.frames == 3
+    assert isinstance(channel.lost, BrokenPipeError)
+
+
+# The last word
+
+
+def test_lingering_has_an_end(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A peer that goes on sending is heard for a while, and then no more."""
+    monkeypatch.setattr(blocking, "LINGER", 0.05)
+
+    class Brief(Channel):
+        def connection_made(self) -> None:
+            self.push(b"bye")
+            self.close_when_done()
+
+    stop = threading.Event()
+
+    def babble() -> None:
+        while not stop.is_set():
+            try:
+                pair[1].send(b"blah")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=babble)
+    thread.start()
+    run_channel(Brief(), pair[0])
+    stop.set()
+    thread.join(DEADLINE)
+    assert pair[0].fileno() == -1
