@@ -170,8 +170,7 @@ class BatchReader(FrameReader):
                 self._ready_frames = iter(frames)
                 return self._ready_frames
             if frames:
-                if self._offset > LAST_WINDOW:
-                    self._let_go()
+                self._let_go()
                 return frames
             if self._patience >= 0:
                 return None

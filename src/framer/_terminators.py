@@ -276,6 +276,10 @@ def encode_frame(  # noqa: C901, PLR0912 - one case for each kind of terminator
     >>> encode_frame(b"hello", VarintPrefix())
     b'\x05hello'
     """
+    if type(payload) is bytes and type(terminator) is bytes and terminator:
+        frame = payload + terminator
+        if frame.find(terminator) == len(payload):  # The rest takes 15 times as long:
+            return frame  # a third of an echo of lines by a FramedStream (tests/bench/echo.py).
     check_terminator(terminator)
     payload = bytes(memoryview(payload))
     size = len(payload)
