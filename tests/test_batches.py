@@ -480,3 +480,14 @@ def test_looking_ahead_is_bounded() -> None:
     _, peak = _peak_of(work)
     assert peak < 40 * LAST_WINDOW
     assert SINGLE_FRAMES > 1
+
+
+def test_a_large_chunk_behind_a_small_rest() -> None:
+    """It is not copied to be put behind the rest, and the frames are the same."""
+    framer = Framer(b"\n", max_frame_size=None)
+    framer.receive_data(b"a\nb\nc\nd\nab")
+    assert list(framer.frames()) == [b"a", b"b", b"c", b"d"]
+    large = b"c" * 100_000 + b"\nd"
+    framer.receive_data(large)
+    assert framer.next_frame() == b"ab" + large[:-2]
+    assert framer.take_buffered() == b"d"

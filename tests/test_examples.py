@@ -5,7 +5,6 @@ Frames that are the same and wrong would pass, so here each capture is also pars
 by the standard library's own parsers where it has one, else by hand over the whole stream at once.
 """
 
-import contextlib
 import email
 import hashlib
 import http.client
@@ -17,20 +16,18 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from framer import Channel, IncompleteFrame, MalformedFrame
+from framer import IncompleteFrame, MalformedFrame
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 sys.path.insert(0, str(EXAMPLES))
 
 import captures  # noqa: E402
-import channel_over_socket  # noqa: E402
 import demo  # noqa: E402
-import smtp_channel  # noqa: E402
 
 TIMEOUT = 30.0
 ALL_BYTES = bytes(range(256))
@@ -334,169 +331,12 @@ def test_captures_cut_short(capture: captures.Capture) -> None:
         capture.reader().read([capture.data[:-1]])
 
 
-# The Channel.
-
-
-def codes(output: bytes) -> list[int]:
-    """Return the codes of SMTP replies, one a reply."""
-    return [int(line[:3]) for line in output.splitlines() if line[3:4] == b" "]
-
-
-def talk(*pieces: bytes) -> tuple[bytes, list[smtp_channel.Envelope], bool]:
-    """Say `pieces` to an SMTP server; return its answers, its post, and whether it hung up."""
-    inbox: list[smtp_channel.Envelope] = []
-    channel = smtp_channel.SmtpChannel(inbox.append)
-    channel.connection_made()
-    for piece in pieces:
-        channel.receive_data(piece)
-    return channel.output.data_to_send(), inbox, channel.output.done
-
-
-HELLO = b"EHLO client.example\r\n"
-ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mail.example>\r\nDATA\r\n"
-
-
-def test_channel_answers_like_the_real_server() -> None:
-    """Given what swaks sent to Exim, the example answers with Exim's codes, and has the message."""
-    output, inbox, done = talk(captures.load("smtp.client"))
-    assert codes(output) == codes(captures.load("smtp.server"))
-    assert codes(output) == [220, 250, 250, 250, 550, 250, 354, 250, 221]
-    assert done
-    [envelope] = inbox
-    assert envelope.sender == b"alice@client.example"
-    assert envelope.recipients == (b"bob@mail.example", b"carol@mail.example")
-    assert b"\r\n.\r\n.hidden files" in envelope.message
-
-
-def test_channel_answers_the_same_however_the_commands_arrive() -> None:
-    """Every cut in two and the bytes one by one give one answer and one message."""
-    data = captures.load("smtp.client")
-    expected = talk(data)
-    assert talk(*demo.bytewise(data)) == expected
-    for cut in range(len(data)):
-        assert talk(data[:cut], data[cut:]) == expected
-
-
-def test_channel_takes_several_messages_at_once() -> None:
-    """Two whole messages and an empty one in one read are three messages."""
-    stream = HELLO + ENVELOPE + b"one\r\n.\r\n" + ENVELOPE + b".\r\n" + ENVELOPE + b"..\r\n.\r\n"
-    output, inbox, done = talk(stream)
-    assert [envelope.message for envelope in inbox] == [b"one", b"", b"."]
-    assert codes(output) == [220, 250] + [250, 250, 354, 250] * 3
-    assert not done
-
-
-@pytest.mark.parametrize(
-    ("commands", "expected"),
-    [
-        (b"XYZZY\r\n", 500),
-        (b"\r\n", 500),
-        (b"DATA\r\n", 503),
-        (b"RCPT TO:<b@mail.example>\r\n", 503),
-        (b"MAIL FROM:<a@client.example>\r\nDATA\r\n", 503),
-        (b"MAIL FROM:<a@client.example>\r\nRSET\r\nRCPT TO:<b@mail.example>\r\n", 503),
-        (b"noop\r\n", 250),
-        (b"helo client.example\r\n", 250),
-        (b"quit\r\n", 221),
-    ],
-)
-def test_channel_commands(commands: bytes, expected: int) -> None:
-    """Commands out of order are refused, in whatever case they are."""
-    output, inbox, _ = talk(commands)
-    assert codes(output)[-1] == expected
-    assert not inbox
-
-
-def test_channel_refuses_what_is_too_large() -> None:
-    """A message over the limit is answered, not kept, and the line is cut."""
-    output, inbox, done = talk(HELLO + ENVELOPE, b"x" * ((1 << 20) + 1))
-    assert codes(output) == [220, 250, 250, 250, 354, 552]
-    assert output.endswith(b"552 more than 1048576 bytes\r\n")
-    assert done
-    assert not inbox
-
-
-# The socket loop.
-
-
-@contextlib.contextmanager
-def connected() -> Generator[tuple[socket.socket, socket.socket]]:
-    """Give both ends of a connection, neither of which waits for ever."""
-    near, far = socket.socketpair()
-    with near, far:
-        near.settimeout(TIMEOUT)
-        far.settimeout(TIMEOUT)
-        yield near, far
-
-
-def everything(connection: socket.socket) -> bytes:
-    """Read to the end of the stream."""
-    return b"".join(iter(lambda: connection.recv(65536), b""))
-
-
-class Upper(Channel):
-    """Echo lines in upper case, and note how it ended."""
-
-    terminator = b"\n"
-    lost: BaseException | str | None = "not yet"
-
-    def frame_received(self, frame: bytes) -> None:
-        """Answer a line; `bye` ends the conversation, `bad` breaks it."""
-        if frame == b"bad":
-            raise ArithmeticError(frame)
-        self.push(frame.upper() + b"\n")
-        if frame == b"bye":
-            self.close_when_done()
-
-    def connection_lost(self, exc: BaseException | None) -> None:
-        """Note why it ended."""
-        self.lost = exc
-
-
-@pytest.mark.parametrize(
-    ("sent", "answer"),
-    [(b"", b""), (b"one\ntwo\n", b"ONE\nTWO\n"), (b"one\nbye\nthree\n", b"ONE\nBYE\n")],
-)
-def test_converse(sent: bytes, answer: bytes) -> None:
-    """All is answered until one side has had enough, and the channel is told of the end."""
-    channel = Upper()
-    with connected() as (near, far):
-        far.sendall(sent)
-        far.shutdown(socket.SHUT_WR)
-        channel_over_socket.converse(channel, near)
-        near.shutdown(socket.SHUT_WR)
-        assert everything(far) == answer
-    assert channel.lost is None
-
-
-def test_converse_with_a_channel_that_fails() -> None:
-    """An exception in a hook ends the conversation at once, and the channel is told which."""
-    channel = Upper()
-    with connected() as (near, far):
-        far.sendall(b"one\nbad\n")
-        with pytest.raises(ArithmeticError):
-            channel_over_socket.converse(channel, near)
-        near.shutdown(socket.SHUT_WR)
-        assert everything(far) == b""
-    assert isinstance(channel.lost, ArithmeticError)
-
-
-def test_converse_with_a_silent_peer() -> None:
-    """The timeout of the socket ends the wait, and the channel is told of it."""
-    channel = Upper()
-    with connected() as (near, _far):
-        near.settimeout(0.01)
-        with pytest.raises(TimeoutError):
-            channel_over_socket.converse(channel, near)
-    assert isinstance(channel.lost, TimeoutError)
+# The demo.
 
 
 def test_smtplib_is_served() -> None:
     """A real client gets its message through a real socket."""
     assert [line[:6] for line in demo.converse()][:4] == ["S: 220", "C: ehl", "S: 250", "C: mai"]
-
-
-# The demo.
 
 
 def run_demo(**environment: str) -> subprocess.CompletedProcess[str]:
@@ -598,6 +438,11 @@ def test_demo_notices(
 
 
 # The recorder.
+
+
+def everything(connection: socket.socket) -> bytes:
+    """Read to the end of the stream."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 def shout(listener: socket.socket) -> None:

@@ -23,12 +23,15 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from captures import CAPTURES, Capture, Piece, load
-from channel_over_socket import serve_one
-from smtp_channel import Envelope, SmtpChannel
+from smtp_server import Envelope, SmtpChannel
+
+from framer import Channel
+from framer_adapters import blocking
 
 RANDOM_CUTTINGS = 40
 SAMPLES_SHOWN = 2
 SAMPLE_WIDTH = 56
+DIALOG_WIDTH = 76
 TIMEOUT = 10.0  # seconds, for everything that waits
 
 Row = tuple[str, ...]
@@ -106,10 +109,10 @@ def sample_rows(result: Result) -> Iterator[Row]:
         yield (result.capture.name, piece.kind, f"{len(piece.payload):,}", excerpt(piece.payload))
 
 
-def excerpt(payload: bytes) -> str:
+def excerpt(payload: bytes, width: int = SAMPLE_WIDTH) -> str:
     """Show the beginning of a payload."""
     text = ascii(payload.decode("latin-1"))[1:-1]
-    return text if len(text) <= SAMPLE_WIDTH else text[: SAMPLE_WIDTH - 3] + "..."
+    return text if len(text) <= width else text[: width - 3] + "..."
 
 
 # 2. A Channel without a socket.
@@ -154,13 +157,20 @@ class Talkative(SmtpChannel):
 
     def frame_received(self, frame: bytes) -> None:
         """Note what the client said before it is answered."""
-        self.log.append(f"C: {excerpt(frame)}")
+        self.log.append(f"C: {excerpt(frame, DIALOG_WIDTH)}")
         super().frame_received(frame)
 
     def reply(self, code: int, *lines: bytes) -> None:
         """Note the answer."""
-        self.log.append(f"S: {code} {excerpt(b' / '.join(lines))}")
+        self.log.append(f"S: {code} {excerpt(b' / '.join(lines), DIALOG_WIDTH)}")
         super().reply(code, *lines)
+
+
+def serve_one(listener: socket.socket, channel: Channel) -> None:
+    """Accept one connection, and run a channel over it."""
+    listener.settimeout(TIMEOUT)
+    connection, _ = listener.accept()
+    blocking.run_channel(channel, connection, idle_timeout=TIMEOUT)
 
 
 def converse() -> list[str]:
@@ -170,7 +180,7 @@ def converse() -> list[str]:
     text = "Subject: dots\r\n\r\n.one\r\n..two\r\n.\r\nthe end\r\n"
     recipients = ["bob@mail.example", "nobody@mail.example"]
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(1) as pool:
-        server = pool.submit(serve_one, listener, lambda: Talkative(inbox.append, log), TIMEOUT)
+        server = pool.submit(serve_one, listener, Talkative(inbox.append, log))
         host, port = listener.getsockname()
         with smtplib.SMTP(host, port, "client.example", TIMEOUT) as client:
             refused = client.sendmail("alice@client.example", recipients, text)
