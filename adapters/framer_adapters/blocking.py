@@ -440,19 +440,22 @@ class _Conversation:
 
 def _receive(sock: socket.socket) -> bytes:
     while True:
-        with contextlib.suppress(InterruptedError):
+        try:
             return sock.recv(RECEIVE_SIZE)
+        except InterruptedError:
+            continue
 
 
 def _send_all(sock: socket.socket, output: OutputQueue) -> None:
     """Send what the queue has to give now."""
-    while True:
-        with contextlib.suppress(InterruptedError):
-            try:
-                if not send_some(sock, output):
-                    return
-            except BlockingIOError:  # sendfile, unlike send, does not wait by itself
-                _wait_until_writable(sock)
+    while output:
+        try:
+            if not send_some(sock, output):
+                return
+        except InterruptedError:
+            continue
+        except BlockingIOError:  # sendfile, unlike send, does not wait by itself
+            _wait_until_writable(sock)
 
 
 def _send_to_the_end(sock: socket.socket, output: OutputQueue) -> None:
