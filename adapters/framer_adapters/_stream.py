@@ -14,9 +14,10 @@ from __future__ import annotations
 import abc
 import ssl
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar, Self, TypeVar
 
-from framer import Event, Leftover, Producer, Terminator, TlsRequest, encode_frame
+from framer import Event, Leftover, Producer, Terminator, TlsRequest, UsageError, encode_frame
 from framer_adapters._common import FramedBase
 
 __all__ = ["AsyncFramedBase", "BusyGuard"]
@@ -27,15 +28,16 @@ T = TypeVar("T")
 class BusyGuard:
     """Lets one task in at a time; the next gets an error, for its frames would be anybody's."""
 
-    __slots__ = ("_busy", "_error")
+    __slots__ = ("_busy", "_error", "_message")
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: type[Exception], message: str) -> None:
         self._busy = False
         self._error = error
+        self._message = message
 
     def __enter__(self) -> None:
         if self._busy:
-            raise self._error
+            raise self._error(self._message)
         self._busy = True
 
     def __exit__(self, *_: object) -> None:
@@ -61,6 +63,7 @@ class AsyncFramedBase(FramedBase, abc.ABC):
         self.host: str | None = None
         self.idle_timeout: float | None = None
         self._ended = False  # the peer has sent its last byte
+        self._starting_tls = False
 
     async def receive_frame(self) -> bytes:
         """Return the next frame. When this is cancelled or times out, nothing is lost: call again.
@@ -103,10 +106,11 @@ class AsyncFramedBase(FramedBase, abc.ABC):
 
         Raises:
             TypeError: they are no bytes.
+            framer.UsageError: another task is in `start_tls`.
             Exception: the world's: the connection is lost; the peer took nothing within
                 `idle_timeout`; the stream is closed, or `send_eof` was called.
         """
-        self._check_open()
+        self._check_sending()
         self.output.push(data)
         await self._flush()
 
@@ -125,7 +129,7 @@ class AsyncFramedBase(FramedBase, abc.ABC):
         Raises:
             Exception: as `send` does, and what the producer raises. It is closed in any case.
         """
-        self._check_open()
+        self._check_sending()
         self.output.push_producer(producer)
         await self._flush(to_the_end=True)
 
@@ -139,28 +143,41 @@ class AsyncFramedBase(FramedBase, abc.ABC):
     ) -> None:
         """Shake hands; all that follows is encrypted. The arguments are `framer.TlsRequest`'s.
 
+        Until it returns nothing else can be sent.
+
         Raises:
             framer.UsageError: plain text is left in the buffer. Nothing changed.
             Exception: the world's: another task is receiving, and nothing changed;
                 or the handshake failed: close the stream.
         """
-        self._check_open()
+        request = partial(
+            TlsRequest,
+            self.framer,
+            context,
+            server_side=server_side,
+            server_hostname=server_hostname,
+            leftover=leftover,
+        )
+        self._check_sending()
         with self._receiving:
-            request = TlsRequest(
-                self.framer,
-                context,
-                server_side=server_side,
-                server_hostname=server_hostname,
-                leftover=leftover,
-            )
-            await self._flush(to_the_end=True)
-            await self._shake_hands(request)
+            request()
+            self._starting_tls = True
+            try:
+                await self._flush(to_the_end=True)
+                await self._shake_hands(request())  # for something may have come in meanwhile
+            finally:
+                self._starting_tls = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    def _check_sending(self) -> None:
+        self._check_open()
+        if self._starting_tls:
+            raise UsageError("TLS is being started, so wait: this would go out in plain text")
 
     async def _receive(self, take: Callable[[], T]) -> T:
         """Take what is next, reading while that is nothing; None at the end of the stream."""

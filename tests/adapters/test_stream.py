@@ -43,7 +43,7 @@ class Memory(AsyncFramedBase):
 
     def __init__(self, *received: bytes | Exception, **settings: Any) -> None:
         super().__init__(settings.get("terminator", b"\n"), settings.get("max_frame_size", 65536))
-        self._receiving = BusyGuard(BusyError())
+        self._receiving = BusyGuard(BusyError, "receiving")
         self.received = list(received)
         self.sent: list[bytes] = []
         self.during_fill: Callable[[], object] | None = None
@@ -236,6 +236,46 @@ def test_start_tls_with_plain_text_left() -> None:
         await stream.start_tls(context, leftover="discard")
         with pytest.raises(TheEnd):
             await stream.receive_frame()
+
+    run(scenario())
+
+
+def test_start_tls_with_plain_text_that_comes_meanwhile() -> None:
+    """Where a loop receives by itself, something may come in while the last of it goes out."""
+
+    class Receiving(Memory):
+        async def _flush(self, *, to_the_end: bool = False) -> None:
+            await super()._flush(to_the_end=to_the_end)
+            self._take(b"evil\n")
+
+    async def scenario() -> None:
+        stream = Receiving()
+        context: Any = "me"
+        with pytest.raises(UsageError, match="5 bytes of plain text"):
+            await stream.start_tls(context)
+        assert stream.sent == [b"all"]
+        await stream.start_tls(context, leftover="discard")
+        assert stream.framer.buffered == 0
+
+    run(scenario())
+
+
+def test_nothing_is_sent_while_tls_starts() -> None:
+    """It would go out in plain text, or in the middle of the handshake; afterwards it may."""
+
+    class Slow(Memory):
+        async def _shake_hands(self, request: TlsRequest) -> None:
+            await asyncio.sleep(0)
+            for refused in (self.send(b"x"), self.send_producer([b"x"]), self.start_tls(Any)):  # type: ignore[arg-type]  # it is not looked at
+                with pytest.raises(UsageError, match="so wait"):
+                    await refused
+
+    async def scenario() -> None:
+        stream = Slow()
+        context: Any = "me"
+        await stream.start_tls(context)
+        await stream.send(b"secret")
+        assert stream.sent == [b"all", b"secret", b"now"]
 
     run(scenario())
 
