@@ -121,8 +121,10 @@ def send_some(sock: socket.socket, output: OutputQueue) -> int:
         OSError: from the socket; BlockingIOError and TimeoutError among them. Nothing is lost.
         Exception: what a producer raises.
     """
-    if not isinstance(sock, ssl.SSLSocket) and (sent := send_file(sock, output)):
-        return sent
+    if output.producer is not None and not isinstance(sock, ssl.SSLSocket):
+        sent = send_file(sock, output)
+        if sent:
+            return sent
     data = output.next_buffer(SEND_SIZE)
     sent = sock.send(data) if data else 0
     output.advance(sent)
