@@ -259,8 +259,16 @@ def pair(*, tcp: bool = False) -> Generator[tuple[socket.socket, Peer]]:
 # TLS
 
 
-@functools.cache
+_LOCK = threading.Lock()  # for a cache makes two, if two threads ask at once
+
+
 def _authority() -> trustme.CA:
+    with _LOCK:
+        return _make_authority()
+
+
+@functools.cache
+def _make_authority() -> trustme.CA:
     return trustme.CA()
 
 

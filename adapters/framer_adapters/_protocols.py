@@ -1,0 +1,455 @@
+"""What transports of asyncio call: a protocol for streams, one for channels, on a common base.
+
+::
+
+    transport ──▶ data_received() ──▶ framer or channel
+    transport ◀── flush() ◀── OutputQueue ── on_ready ──▶ flush_soon()
+
+The transport buffers as little as it can: what waits had better wait in our queue,
+where it is counted, and where a producer is not asked before its bytes can go.
+So once `Connection.full` is false, without TLS, the kernel has all that was handed over.
+"""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Callable
+from typing import Final, TypeAlias, cast
+
+from framer import Channel, OutputQueue, TlsRequest
+from framer_adapters._common import (
+    CLOSE_TIMEOUT,
+    LINGER,
+    RECEIVE_SIZE,
+    certificate_name,
+    end_channel,
+    log_error,
+    server_side,
+)
+from framer_adapters._sockets import send_file
+
+__all__ = ["ChannelProtocol", "Pair", "StreamProtocol"]
+
+Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+CHUNKS_AT_ONCE: Final = 16
+"""How many chunks of producers go out before other connections have their turn."""
+
+TICKS: Final = 4
+"""How often in an idle timeout to look whether anything happened: no read sets a timer."""
+
+
+class Connection(asyncio.Protocol, abc.ABC):
+    """What goes out through a transport, and whether the peer is alive.
+
+    It is no `asyncio.BufferedProtocol`: what that reads has to be copied, for a framer keeps it.
+    """
+
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.output = OutputQueue()
+        self.made: Callable[[], object] | None = None  # to be called when the connection is there
+        self.closed = self.loop.create_future()  # when the transport has no more to say
+        self.full = False  # the transport takes nothing for the time being
+        self.tls = False  # it is there, or about to come
+        self.paused = False  # nothing is read
+        self._noted = False  # that there is something to send
+        self._alive = False  # the peer has done something since the last tick
+        self._unsent: int = 0  # how much the transport held then
+        self._quiet = 0  # ticks since the peer did something
+        self._timer: asyncio.TimerHandle | None = None
+        self._former: asyncio.BaseProtocol = asyncio.Protocol()
+        self._writer: asyncio.StreamWriter | None = None  # closes the transport when it is freed
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+        self.tls = transport.get_extra_info("ssl_object") is not None
+        if not (self.tls or transport.is_closing()):
+            self.transport.set_write_buffer_limits(0)
+        high_water = self.transport.get_write_buffer_limits()[1]
+        self.full = self.transport.get_write_buffer_size() > high_water
+        if self.made is not None:
+            self.made()
+
+    def take_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Be the protocol of a transport that had another, and of which a reader has read."""
+        data, transport = _buffered(reader), writer.transport
+        self._former = transport.get_protocol() or self._former  # None once it is lost
+        self._writer = writer
+        transport.set_protocol(self)
+        self.connection_made(transport)
+        if data:
+            self.data_received(data)
+        if reader.at_eof():
+            self.eof_received()
+        if transport.is_closing():  # the former protocol may have heard of it already
+            self.lose(reader.exception())
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if exc is not None and not self.tls:  # a send failed: read what had come in before
+            socket = self.transport.get_extra_info("socket")
+            with contextlib.suppress(OSError), socket.dup() as sock:
+                while data := sock.recv(RECEIVE_SIZE):
+                    self.data_received(data)
+        self.lose(exc)
+
+    def lose(self, exc: Exception | None) -> None:
+        """The connection is gone: tell whom it concerns, once."""
+        if self.closed.done():
+            return
+        self.closed.set_result(None)
+        self.full = True
+        self.output.on_ready = None
+        if self._timer is not None:
+            self._timer.cancel()
+        self._former.connection_lost(exc)
+        self.lost(exc)
+
+    def end(self, exc: Exception | None) -> None:
+        """Close at once."""
+        self.transport.abort()
+        self.lose(exc)
+
+    def pause_reading(self) -> None:
+        """Read nothing until further notice."""
+        self.paused = True
+        self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self.paused:
+            self.paused = False
+            self.transport.resume_reading()
+
+    # Sending
+
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self._alive = True
+        self.flush()
+
+    def flush_soon(self) -> None:
+        """Take a note: there is something to send."""
+        if not self._noted:
+            self._noted = True
+            self.loop.call_soon(self.flush)
+
+    def flush(self) -> None:
+        """Hand over what is next, as long as the transport takes it."""
+        self._noted = False
+        output, transport = self.output, self.transport
+        for _ in range(CHUNKS_AT_ONCE):
+            if self.full or not output or transport.is_closing():
+                return
+            try:
+                if output.producer is not None and self._send_file():
+                    continue
+                data = output.data_to_send()
+            except Exception as exc:  # noqa: BLE001 - of a producer
+                self.fail(exc)
+                continue
+            if not data:
+                return
+            transport.write(data)
+        self.flush_soon()
+
+    def _send_file(self) -> bool:
+        """Have the kernel send of the plain file that is next; false if it has to be read.
+
+        It has, too, when the kernel takes no more for now: a chunk of it waits in the transport.
+        """
+        with contextlib.suppress(OSError):  # which the transport will see, too
+            sock = self.transport.get_extra_info("socket")
+            return not self.tls and send_file(sock, self.output) > 0
+        return False
+
+    # TLS, and the idle timeout
+
+    async def start_tls(
+        self, request: TlsRequest, host: str | None, idle_timeout: float | None
+    ) -> None:
+        """Shake hands, everything having been sent; an error closes the connection."""
+        before = self.transport
+        before.set_write_buffer_limits()
+        self.tls = self.full = True  # for all but the handshake
+        try:
+            after = await self.loop.start_tls(
+                before,
+                self,
+                cast("ssl.SSLContext", request.context),
+                server_side=server_side(request),
+                server_hostname=certificate_name(request, host),
+                ssl_handshake_timeout=idle_timeout,
+                ssl_shutdown_timeout=CLOSE_TIMEOUT,
+            )
+        except BaseException as exc:
+            self.end(exc if isinstance(exc, Exception) else None)
+            raise
+        self.transport = cast("asyncio.Transport", after)
+        self.full = self.paused = False
+
+    def watch(self, idle_timeout: float | None) -> None:
+        """From now on call `idle` when the peer does nothing for so many seconds."""
+        self._alive = True
+        if self._timer is None and idle_timeout is not None:
+            self._timer = self.loop.call_later(idle_timeout / TICKS, self._tick, idle_timeout)
+
+    def _tick(self, idle_timeout: float) -> None:
+        unsent = self.transport.get_write_buffer_size()
+        alive = self._alive or unsent != self._unsent
+        self._quiet = 0 if alive else self._quiet + 1
+        self._alive, self._unsent = False, unsent
+        self._timer = None
+        if self._quiet == TICKS:
+            self.idle(TimeoutError(f"the peer did nothing for {idle_timeout} seconds"))
+        else:
+            self._timer = self.loop.call_later(idle_timeout / TICKS, self._tick, idle_timeout)
+
+    # What differs
+
+    @abc.abstractmethod
+    def lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+
+    def fail(self, exc: Exception) -> None:
+        """A producer has raised."""
+        self.end(exc)
+
+    def idle(self, exc: TimeoutError) -> None:
+        """The peer did nothing for too long."""
+        self.end(exc)
+
+
+class StreamProtocol(Connection):
+    """What a `FramedStream` waits on. It reads one chunk more than somebody waits for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._gone: Exception | None = None
+        self._failure: Exception | None = None  # of a producer for which nobody waits
+        self._receiver: asyncio.Future[None] | None = None
+        self._marks: list[asyncio.Future[None]] = []  # those of `drain`, as they are in the queue
+
+    def attach(self, take: Callable[[bytes], None], output: OutputQueue) -> None:
+        """Hand over to `take` what comes in, and send what is in `output`."""
+        self._take, self.output = take, output
+        output.on_ready = self.flush_soon
+
+    def data_received(self, data: bytes) -> None:
+        self._alive = True
+        self._take(data)
+        if not _wake(self._receiver):
+            self.pause_reading()
+
+    def eof_received(self) -> bool:
+        self._take(b"")
+        _wake(self._receiver)
+        return not self.tls  # whether the transport stays open
+
+    async def more(self, idle_timeout: float | None) -> None:
+        """Wait until something came in, or the end."""
+        if self._gone is not None:
+            raise self._gone
+        self.resume_reading()
+        self._receiver = self.loop.create_future()
+        self.watch(idle_timeout)
+        try:
+            await self._receiver
+        finally:
+            self._receiver = None
+
+    async def drain(self, idle_timeout: float | None, *, to_the_end: bool) -> None:
+        """Wait until all that was pushed so far has gone out, if it has to be waited for.
+
+        If nobody receives, nothing is read meanwhile: it may be that TLS is to start.
+        """
+        if to_the_end or self.full or self.output.congested:
+            if to_the_end and self._receiver is None:
+                self.pause_reading()
+            passed = self.loop.create_future()
+            self._marks.append(passed)
+            self.output.push_producer(_Mark(passed))
+            self.watch(idle_timeout)
+            try:
+                await passed
+            finally:
+                self._marks.remove(passed)
+            self.check()
+
+    def check(self) -> None:
+        """Raise what forbids to send."""
+        failure, self._failure = self._failure or self._gone, None
+        if failure is not None:
+            raise failure
+
+    def lost(self, exc: Exception | None) -> None:
+        self._gone = exc or ConnectionAbortedError("the connection is closed")
+        self.output.close_when_done()
+        try:
+            self.output.discard()  # the marks, too
+        except Exception as error:  # noqa: BLE001 - logged
+            log_error(error)
+        _wake(self._receiver, self._gone)
+
+    def fail(self, exc: Exception) -> None:
+        # The first mark behind the producer is that of who pushed it.
+        if not any(_wake(passed, exc) for passed in self._marks):
+            self._failure = self._failure or exc
+
+    def idle(self, exc: TimeoutError) -> None:
+        for waiter in (self._receiver, *self._marks):
+            _wake(waiter, exc)
+
+
+class _Mark:
+    """A producer of nothing: when the queue has come to it, all before it has gone out."""
+
+    def __init__(self, passed: asyncio.Future[None]) -> None:
+        self._passed = passed
+
+    def more(self) -> bytes:
+        return b""
+
+    def close(self) -> None:
+        _wake(self._passed)
+
+
+class ChannelProtocol(Connection):
+    """What runs a channel: the rules are at the top of ``framer/_channel.py``."""
+
+    channel: Channel
+
+    def __init__(self, factory: Callable[[], Channel], idle_timeout: float | None) -> None:
+        super().__init__()
+        self._factory, self._idle_timeout = factory, idle_timeout
+        self._handshake: asyncio.Task[None] | None = None
+        self._ended = False  # the peer has sent its last byte
+        self._finishing = False  # everything has gone out
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.channel = Channel()  # for `lost`
+        try:
+            self.channel = self._factory()
+        except Exception as exc:  # noqa: BLE001 - logged
+            self.end(exc)
+            return
+        self.output = self.channel.output
+        self.output.on_ready = self.flush_soon
+        self.watch(self._idle_timeout)
+        self._call(self.channel.connection_made)
+
+    def data_received(self, data: bytes) -> None:
+        self._alive = self._noted = True  # we flush when all frames have been handled
+        if self._handshake is not None:
+            self._note_tls()
+        try:
+            self.channel.receive_data(data)
+        except Exception as exc:  # noqa: BLE001 - logged
+            self.end(exc)
+        self.flush()
+
+    def eof_received(self) -> bool:
+        self._ended = True
+        if self._handshake is not None:
+            self._note_tls()
+        self._call(self.channel.receive_eof)
+        if self._finishing:
+            self.transport.close()
+        return not self.tls  # whether the transport stays open
+
+    def _note_tls(self) -> None:
+        """The handshake has come to its end just now, unless these bytes are plain text.
+
+        uvloop reads straight after `connection_made`, though that paused it;
+        then the transport still has us for its protocol, and the channel refuses the bytes.
+        """
+        if self.transport.get_protocol() is not self:
+            self._call(self.channel.receive_tls)
+
+    def _call(self, receive: Callable[[], None]) -> None:
+        try:
+            receive()
+        except Exception as exc:  # noqa: BLE001 - logged
+            self.end(exc)
+        self.flush()
+
+    def flush(self) -> None:
+        super().flush()
+        if self.output or self.output.closing or self.paused:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Close, shake hands, or have reading wait for sending."""
+        output, request = self.output, self.channel.tls_request
+        if self.closed.done() or self._handshake is not None:
+            return
+        if self.channel.closed:  # because a hook has raised
+            self.end(None)
+        elif output.done:
+            self._finish()
+        elif request is not None:
+            self.tls = True
+            self.pause_reading()
+            if request.ready:
+                self._handshake = self.loop.create_task(self._shake_hands(request))
+        elif output.congested:
+            self.pause_reading()
+        else:
+            self.resume_reading()
+
+    def _finish(self) -> None:
+        """Close, now that everything has gone out; but first let the peer read its last words."""
+        if self._finishing or self.full:
+            return
+        self._finishing = True
+        if self._timer is not None:
+            self._timer.cancel()
+        lingers = not self._ended and self.transport.can_write_eof()
+        if lingers:
+            self.resume_reading()
+            with contextlib.suppress(OSError):  # it is lost, and we shall be told
+                self.transport.write_eof()
+        else:
+            self.transport.close()
+        seconds = LINGER if lingers else CLOSE_TIMEOUT
+        self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    async def _shake_hands(self, request: TlsRequest) -> None:
+        with contextlib.suppress(Exception):  # the channel has been told
+            await self.start_tls(request, None, self._idle_timeout)
+            self._handshake = None
+            self._call(self.channel.receive_tls)
+
+    def lost(self, exc: Exception | None) -> None:
+        end_channel(self.channel, None if self._finishing else exc)
+
+
+def _wake(waiter: asyncio.Future[None] | None, exc: Exception | None = None) -> bool:
+    """Have somebody go on, or raise there; false if nobody waits."""
+    if waiter is None or waiter.done():
+        return False
+    if exc is None:
+        waiter.set_result(None)
+    else:
+        waiter.set_exception(exc)
+    return True
+
+
+def _buffered(reader: asyncio.StreamReader) -> bytes:
+    """Take what a reader has in its buffer: reading is at its end at once, or has to wait."""
+    reading = reader.read(1 << 62)
+    try:
+        reading.send(None)
+    except StopIteration as stop:
+        return cast("bytes", stop.value)
+    reading.close()
+    return b""
