@@ -144,16 +144,17 @@ def log_error(error: BaseException, peer_errors: tuple[type[Exception], ...] = (
     What the peer or the network did is one line of information; the rest is a fault of
     the program, and has its traceback. `peer_errors` is what a world adds to the former.
     """
-    kinds = (*_OF_THE_PEER, *peer_errors)
-    of_the_program: BaseException | None = error
-    if isinstance(error, BaseExceptionGroup):
-        of_the_program = cast("BaseExceptionGroup[BaseException]", error).split(kinds)[1]
-    elif isinstance(error, kinds):
-        of_the_program = None
-    if of_the_program is None:
+    if _is_of_peer(error, (*_OF_THE_PEER, *peer_errors)):
         _log.info("connection lost: %r", error)
     else:
         _log.error("a connection is closed after an error", exc_info=error)
+
+
+def _is_of_peer(error: BaseException, kinds: tuple[type[Exception], ...]) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(_is_of_peer(part, kinds) for part in group.exceptions)
+    return isinstance(error, kinds)
 
 
 def end_channel(

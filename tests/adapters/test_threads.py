@@ -122,7 +122,11 @@ def test_closed_before_it_serves() -> None:
 
 def test_closed_by_a_signal_handler() -> None:
     """It runs in the midst of `serve_forever`, which ends as soon as it is gone on with."""
-    before = signal.signal(signal.SIGUSR1, lambda *_: server.close())
+
+    def close(_number: int, _frame: object) -> None:
+        server.close()
+
+    before = signal.signal(signal.SIGUSR1, close)
     server = Server("127.0.0.1", 0, cast("Any", None), None, None)
     thread = threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGUSR1))
     thread.start()
