@@ -416,12 +416,17 @@ class ChannelProtocol(Connection):
         lingers = not self._ended and self.transport.can_write_eof()
         if lingers:
             self.resume_reading()
-            with contextlib.suppress(OSError):  # it is lost, and we shall be told
-                self.transport.write_eof()
+            # Not now: within resume_writing() the transport would do it a second time,
+            # and log what the socket says to that.
+            self.loop.call_soon(self._write_eof)
         else:
             self.transport.close()
         seconds = LINGER if lingers else CLOSE_TIMEOUT
         self._timer = self.loop.call_later(seconds, self.transport.abort)
+
+    def _write_eof(self) -> None:
+        with contextlib.suppress(OSError):  # it is lost, and we shall be told
+            self.transport.write_eof()
 
     async def _shake_hands(self, request: TlsRequest) -> None:
         with contextlib.suppress(Exception):  # the channel has been told

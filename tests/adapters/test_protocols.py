@@ -538,6 +538,45 @@ def test_a_channel_whose_peer_does_not_read() -> None:
     assert set(converse(script)) == {line[:-1], "eof", type(None)}
 
 
+def test_the_end_is_sent_once() -> None:
+    """Not while the transport tells that it has room: then it would end the stream again itself."""
+
+    class Transport:
+        """What a channel's protocol needs of one, and what it did in which order."""
+
+        def __init__(self) -> None:
+            self.did: list[str] = []
+
+        def get_write_buffer_limits(self) -> tuple[int, int]:
+            return 0, 0
+
+        def get_write_buffer_size(self) -> int:
+            return 0
+
+        def __getattr__(self, name: str) -> Callable[..., bool]:
+            return lambda *_, **__: self.did.append(name) is None
+
+    class Brief(Channel):
+        def connection_made(self) -> None:
+            self.push(b"x" * MIB)
+            self.close_when_done()
+
+    async def main() -> None:
+        protocol, transport = ChannelProtocol(Brief, None), Transport()
+        protocol.tls = True  # so that nobody asks for a socket
+        protocol.connection_made(cast("asyncio.Transport", transport))
+        protocol.pause_writing()
+        while protocol.output:
+            protocol.output.data_to_send()
+        protocol.resume_writing()
+        assert "write_eof" not in transport.did
+        await asyncio.sleep(0)
+        assert transport.did.count("write_eof") == 1
+        protocol.connection_lost(None)
+
+    run(main())
+
+
 def test_a_silent_peer_of_a_channel() -> None:
     """It is let go."""
 
