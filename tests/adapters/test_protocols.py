@@ -556,7 +556,7 @@ def test_the_end_is_sent_once() -> None:
         def __getattr__(self, name: str) -> Callable[..., bool]:
             def note(*_: object, **__: object) -> bool:
                 self.did.append(name)
-                return False
+                return name == "can_write_eof"
 
             return note
 
