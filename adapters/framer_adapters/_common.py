@@ -29,6 +29,7 @@ __all__ = [
     "FramedBase",
     "Host",
     "certificate_name",
+    "check_tls",
     "end_channel",
     "log_error",
     "server_side",
@@ -114,6 +115,18 @@ def unix_path(host: Host, port: int | None) -> str | None:
         f"host={host!r}, port={port!r}: give a host and a port number, "
         "or the path of a Unix socket alone, and a terminator by name"
     )
+
+
+def check_tls(tls: object) -> None:
+    """Refuse what is no context where one is given, before any connection is made.
+
+    Raises:
+        TypeError: it is neither an ``ssl.SSLContext`` nor None.
+    """
+    if not isinstance(tls, ssl.SSLContext | None):
+        raise TypeError(
+            f"tls={tls!r}: give an ssl.SSLContext, such as ssl.create_default_context()"
+        )
 
 
 def server_side(request: TlsRequest) -> bool:

@@ -9,8 +9,9 @@ import os
 import socket
 import ssl
 import stat
+import time
 from pathlib import Path
-from typing import Final, Protocol, TypeGuard, cast
+from typing import Final, Protocol, TypeAlias, TypeGuard, cast
 
 from framer import OutputQueue, TlsRequest
 from framer_adapters._common import Host, certificate_name, server_side, unix_path
@@ -18,11 +19,14 @@ from framer_adapters._common import Host, certificate_name, server_side, unix_pa
 __all__ = [
     "OUT_OF_RESOURCES",
     "SEND_SIZE",
+    "Piece",
     "close",
+    "has_unread",
     "listen",
+    "next_piece",
     "remove_unix_socket",
     "send_file",
-    "send_some",
+    "send_piece",
     "set_no_delay",
     "wrap_socket",
 ]
@@ -34,6 +38,15 @@ OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, 
 """What accept() says when this machine can take no more connections for the time being."""
 
 SENDFILE_SIZE: Final = 1 << 30
+
+
+Piece: TypeAlias = bytes | memoryview | io.BufferedReader | io.FileIO
+"""What can be sent at once."""
+
+_Identity: TypeAlias = tuple[str, int, int, int]
+"""The absolute path of a file, its device, its number there, and when it was made."""
+
+_made: dict[str, _Identity] = {}  # the Unix sockets of this process, by the path that was given
 
 
 class _HasFileno(Protocol):
@@ -51,12 +64,17 @@ def listen(host: Host, port: int | None) -> list[socket.socket]:
         TypeError: see `unix_path`.
     """
     path = unix_path(host, port)
+    listeners: list[socket.socket]
     if path is not None:
-        remove_unix_socket(path)
-        return [_listen(socket.AF_UNIX, 0, path)]
+        if path.startswith("\0"):  # an abstract name, which is no file
+            return [_listen(socket.AF_UNIX, 0, path)]
+        _replace_unix_socket(path)
+        listeners = [_listen(socket.AF_UNIX, 0, path)]
+        _made[path] = cast("_Identity", _identity(path))
+        return listeners
     name = cast("str | None", host) or None
     found = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    listeners: list[socket.socket] = []
+    listeners = []
     with contextlib.ExitStack() as opened:
         for family, _, protocol, _, address in dict.fromkeys(found):
             same = listeners[0].getsockname()[1] if listeners else port
@@ -82,10 +100,28 @@ def _listen(family: int, protocol: int, address: object) -> socket.socket:
 
 
 def remove_unix_socket(path: str) -> None:
-    """Remove the socket at `path`, before or after use; what is no socket stays."""
+    """Remove the socket that `listen` has made at `path`, if it is still that one."""
+    made = _made.pop(path, None)
+    if made is not None and made == _identity(made[0]):
+        Path(made[0]).unlink(missing_ok=True)
+
+
+def _replace_unix_socket(path: str) -> None:
+    """Remove the socket of a server that is gone; one that answers, or no socket at all, stays."""
+    if _identity(path) is not None and Path(path).is_socket():
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(path)
+            except ConnectionRefusedError:
+                Path(path).unlink(missing_ok=True)
+
+
+def _identity(path: str) -> _Identity | None:
+    """Tell one file from another that has its name; None if there is none."""
     with contextlib.suppress(FileNotFoundError):
-        if Path(path).is_socket():
-            Path(path).unlink()
+        found = Path(path).stat()
+        return str(Path(path).absolute()), found.st_dev, found.st_ino, found.st_mtime_ns
+    return None
 
 
 def set_no_delay(sock: socket.socket) -> None:
@@ -108,26 +144,40 @@ def wrap_socket(sock: socket.socket, request: TlsRequest, host: str | None) -> s
     )
 
 
-def send_some(sock: socket.socket, output: OutputQueue) -> int:
-    """Send as much of what is next as one system call takes, and remove it from the queue.
-
-    After a BlockingIOError or TimeoutError over TLS the same bytes have to be offered again,
-    which they are, if nothing has been discarded meanwhile.
+def next_piece(sock: socket.socket, output: OutputQueue) -> Piece:
+    """Look what is next in the queue: a plain file for the kernel to send, or bytes.
 
     Returns:
-        How many bytes that were; 0 when the queue has nothing to send now.
+        What to give to `send_piece`; b"" when there is nothing now.
+
+    Raises:
+        Exception: what a producer raises, so that nobody takes it for an error of the socket.
+    """
+    file = output.producer
+    if file is not None and not isinstance(sock, ssl.SSLSocket) and _is_plain(file):
+        return file
+    return output.next_buffer(SEND_SIZE)
+
+
+def send_piece(sock: socket.socket, output: OutputQueue, piece: Piece) -> int:
+    """Send as much of `next_piece` as one system call takes, and remove it from the queue.
+
+    Over TLS, what was refused with ``ssl.SSLWantWriteError`` has to be offered again as it was,
+    even if it has been discarded meanwhile.
+
+    Returns:
+        How many bytes that were; 0 at the end of a file.
 
     Raises:
         OSError: from the socket; BlockingIOError and TimeoutError among them. Nothing is lost.
-        Exception: what a producer raises.
     """
-    if output.producer is not None and not isinstance(sock, ssl.SSLSocket):
-        sent = send_file(sock, output)
-        if sent:
+    if not isinstance(piece, bytes | memoryview):
+        if sent := send_file(sock, output):
             return sent
-    data = output.next_buffer(SEND_SIZE)
-    sent = sock.send(data) if data else 0
-    output.advance(sent)
+        piece = output.next_buffer(SEND_SIZE)
+    sent = sock.send(piece) if piece else 0
+    with contextlib.suppress(ValueError):  # it has been discarded
+        output.advance(sent)
     return sent
 
 
@@ -156,15 +206,46 @@ def send_file(sock: _HasFileno, output: OutputQueue) -> int:
 
 
 def _is_plain(producer: object) -> TypeGuard[io.BufferedReader | io.FileIO]:
-    """Whether its bytes are those of a file on disk: a GzipFile, say, has a descriptor, too."""
+    """Whether its bytes are those of a file on disk: a GzipFile, say, has a descriptor, too.
+
+    One that was closed is none: who reads it will be told.
+    """
     raw = producer.raw if type(producer) is io.BufferedReader else producer
-    return type(raw) is io.FileIO and stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
+    if type(raw) is not io.FileIO or raw.closed:
+        return False
+    return stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
 
 
-def close(sock: socket.socket) -> None:
-    """Close a socket without waiting; over TLS tell the peer that nothing was cut off."""
-    if isinstance(sock, ssl.SSLSocket):
-        with contextlib.suppress(OSError, ValueError):
+def close(sock: socket.socket, linger: float | None = None) -> None:
+    """Close a socket; over TLS tell the peer that nothing was cut off.
+
+    Args:
+        sock: the socket.
+        linger: for how many seconds at the most to wait for the end of what the peer sends,
+            and drop it: see `LINGER`. None: not at all.
+    """
+    with contextlib.closing(sock), contextlib.suppress(OSError, TypeError, ValueError):
+        if isinstance(sock, ssl.SSLSocket):
             sock.settimeout(0)
-            sock.unwrap()  # sends close_notify, and raises because that of the peer is not there
-    sock.close()
+            with contextlib.suppress(ssl.SSLWantReadError):  # the peer has not told so yet
+                sock.unwrap()
+        if linger is not None:
+            _linger(sock, time.monotonic() + linger)
+
+
+def _linger(sock: socket.socket, deadline: float) -> None:
+    """End our direction, and read to the end of the other, below TLS if there is any."""
+    raw = socket.socket
+    raw.shutdown(sock, socket.SHUT_WR)
+    while (left := deadline - time.monotonic()) > 0:
+        raw.settimeout(sock, left)
+        if not raw.recv(sock, SEND_SIZE):
+            return
+
+
+def has_unread(sock: socket.socket) -> bool:
+    """Whether something came in that nobody has read, so that closing would be a reset."""
+    with contextlib.suppress(OSError, TypeError):  # a TypeError where it is of another make
+        sock.settimeout(0)
+        return bool(socket.socket.recv(sock, 1, socket.MSG_PEEK))
+    return False

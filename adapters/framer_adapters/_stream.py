@@ -101,7 +101,7 @@ class AsyncFramedBase(FramedBase, abc.ABC):
             raise self._end_of_stream("the peer has ended the stream")
         return event
 
-    async def send(self, data: bytes | bytearray | memoryview, /) -> None:
+    async def send(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes as they are, behind what is in `output`.
 
         Raises:

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol, Self, cast
 
-from framer_adapters._common import CLOSE_TIMEOUT, Host, log_error, unix_path
+from framer_adapters._common import CLOSE_TIMEOUT, Host, check_tls, log_error, unix_path
 from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket, set_no_delay
 
 __all__ = ["Conversation", "Server"]
@@ -52,6 +52,7 @@ class Server:
         tls: ssl.SSLContext | None,
         idle_timeout: float | None,
     ) -> None:
+        check_tls(tls)
         self.port: int | None
         self.sockets = listen(host, port)
         self._path = unix_path(host, port)
@@ -133,7 +134,11 @@ class Server:
             conversation = self._make(sock)
             thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
             self._running[thread] = conversation
-            thread.start()
+            try:
+                thread.start()
+            except BaseException:
+                del self._running[thread]
+                raise
         except Exception as exc:  # noqa: BLE001 - of one connection; the others live
             log_error(exc)
             sock.close()

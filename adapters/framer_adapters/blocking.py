@@ -24,6 +24,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
+from functools import partial
 from typing import Self, TypeVar, cast
 
 from framer import (
@@ -44,14 +45,22 @@ from framer_adapters._common import (
     RECEIVE_SIZE,
     FramedBase,
     Host,
+    check_tls,
     end_channel,
     log_error,
     unix_path,
 )
-from framer_adapters._sockets import close, send_some, set_no_delay, wrap_socket
+from framer_adapters._sockets import (
+    close,
+    has_unread,
+    next_piece,
+    send_piece,
+    set_no_delay,
+    wrap_socket,
+)
 from framer_adapters._threads import Server
 
-__all__ = ["FramedStream", "Server", "connect", "run_channel", "serve", "serve_channel"]
+__all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel", "Server"]
 
 T = TypeVar("T")
 
@@ -158,16 +167,18 @@ class FramedStream(FramedBase):
             framer.UsageError: plain text is left in the buffer. Nothing changed.
             OSError: the handshake failed (``ssl.SSLError``); close the stream.
         """
-        request = TlsRequest(
+        request = partial(
+            TlsRequest,
             self.framer,
             context,
             server_side=server_side,
             server_hostname=server_hostname,
             leftover=leftover,
         )
-        with self._turn_to_send():
-            _send_all(self.transport, self.output)
-            self.transport = wrap_socket(self.transport, request, self.host)
+        with self._turn_to_receive(), self._turn_to_send():
+            request()
+            _send_to_the_end(self.transport, self.output)
+            self.transport = wrap_socket(self.transport, request(), self.host)
             _handshake(self.transport)
 
     def send_eof(self) -> None:
@@ -184,18 +195,31 @@ class FramedStream(FramedBase):
             self.transport.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Send what is left, if that takes no more than five seconds, and close the socket."""
+        """Send what is left, if that takes no more than five seconds, and close the socket.
+
+        Another thread that receives sees the end of the stream, or an OSError.
+        """
+        in_turn = self._sending.acquire(timeout=CLOSE_TIMEOUT)
         try:
-            with contextlib.suppress(OSError):
-                deadline = time.monotonic() + CLOSE_TIMEOUT
-                while self.output and self._lost is None:
-                    self.transport.settimeout(max(deadline - time.monotonic(), 0))
-                    if not send_some(self.transport, self.output):
-                        break
+            if in_turn and self._broken is None:
+                with contextlib.suppress(_BrokenError, OSError):
+                    _send_all(self.transport, self.output, time.monotonic() + CLOSE_TIMEOUT)
         finally:
-            self.output.close_when_done()
-            self.output.discard()
-            close(self.transport)
+            try:
+                self.output.close_when_done()
+                self.output.discard()
+            finally:
+                if in_turn:
+                    self._sending.release()
+                self._close_transport(wake=not in_turn or self._receiving.locked())
+
+    def _close_transport(self, *, wake: bool) -> None:
+        if not wake:
+            close(self.transport, LINGER if has_unread(self.transport) else None)
+        else:  # to close it would not wake who waits in it
+            with contextlib.suppress(OSError):
+                socket.socket.shutdown(self.transport, socket.SHUT_RDWR)
+            self.transport.close()
 
     def __enter__(self) -> Self:
         return self
@@ -205,12 +229,17 @@ class FramedStream(FramedBase):
 
     def _receive(self, take: Callable[[], T]) -> T:
         """Take what is next, reading while that is nothing; None at the end of the stream."""
-        if not self._receiving.acquire(blocking=False):
-            raise UsageError("another thread is receiving from this stream")
-        try:
+        with self._turn_to_receive():
             while (item := take()) is None and not self._ended:
                 self._read()
             return item
+
+    @contextlib.contextmanager
+    def _turn_to_receive(self) -> Generator[None]:
+        if not self._receiving.acquire(blocking=False):
+            raise UsageError("another thread is receiving from this stream")
+        try:
+            yield
         finally:
             self._receiving.release()
 
@@ -238,11 +267,9 @@ class FramedStream(FramedBase):
         with self._sending:
             try:
                 yield
-            except _TRY_AGAIN:
-                raise
-            except OSError as exc:
-                self._broken = exc
-                raise
+            except _BrokenError as exc:
+                self._broken = exc.error
+                raise exc.error from None
 
 
 def connect(
@@ -270,6 +297,8 @@ def connect(
         OSError: no connection; TimeoutError and ``ssl.SSLError`` are such.
     """
     path = unix_path(host, port)
+    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_tls(tls)
     if path is None:
         sock = socket.create_connection((cast("str", host), port), timeout)
     else:
@@ -317,6 +346,7 @@ def serve(
     Returns:
         A `Server`, which accepts connections in its ``serve_forever()``.
     """
+    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
 
     def make(sock: socket.socket) -> _Handling:
         return _Handling(handler, FramedStream(sock, terminator, max_frame_size=max_frame_size))
@@ -384,29 +414,37 @@ class _Conversation:
     def __init__(self, channel: Channel, transport: socket.socket) -> None:
         self._channel = channel
         self.transport = transport
+        self._ended = False  # the peer has sent its last byte
 
     def run(self) -> None:
         error: Exception | None = None
+        over = False
         try:
             self._converse()
+            over = self._channel.hook_error is None
+        except _BrokenError as exc:
+            error = exc.error
         except Exception as exc:  # noqa: BLE001 - given to the channel, and logged
             error = exc
         finally:
-            close(self.transport)
+            if over:
+                close(self.transport, None if self._ended else LINGER)
+            else:  # and over TLS the peer sees that something was cut off
+                self.transport.close()
             end_channel(self._channel, error)
 
     def _converse(self) -> None:
         channel, output = self._channel, self._channel.output
         ready = threading.Event()
         output.on_ready = ready.set
-        ended = False
         _handshake(self.transport)
-        channel.connection_made()
+        if not channel.closing:
+            channel.connection_made()
         while True:
             ready.clear()
             try:
                 _send_all(self.transport, output)
-            except ConnectionError:
+            except _BrokenError:
                 self._receive_the_rest()
                 raise
             request = channel.tls_request
@@ -416,23 +454,21 @@ class _Conversation:
                 self.transport = wrap_socket(self.transport, request, None)
                 _handshake(self.transport)
                 channel.receive_tls()
-            elif ended or output.congested or request is not None:
+            elif self._ended or output.congested or request is not None:
                 _wait(ready, self.transport)  # a producer has nothing yet
             elif data := _receive(self.transport):
                 channel.receive_data(data)
             else:
-                ended = True
+                self._ended = True
                 channel.receive_eof()
-        if not ended and channel.hook_error is None:
-            _linger(self.transport)
 
     def _receive_the_rest(self) -> None:
         """Deliver what came in before the connection was lost: the kernel still has it."""
-        channel = self._channel
-        self.transport.settimeout(LINGER)
+        channel, deadline = self._channel, time.monotonic() + LINGER
         with contextlib.suppress(OSError):
             while not channel.closing and channel.tls_request is None:
                 channel.output.discard()  # nobody will get it
+                self.transport.settimeout(max(deadline - time.monotonic(), 0))
                 if not (data := _receive(self.transport)):
                     return
                 channel.receive_data(data)
@@ -446,16 +482,28 @@ def _receive(sock: socket.socket) -> bytes:
             continue
 
 
-def _send_all(sock: socket.socket, output: OutputQueue) -> None:
-    """Send what the queue has to give now."""
-    while output:
+class _BrokenError(Exception):
+    """What a socket says when nothing more can be sent, told from what producers raise."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+
+def _send_all(sock: socket.socket, output: OutputQueue, deadline: float | None = None) -> None:
+    """Send what the queue has to give now, by the deadline if there is one."""
+    while output and (piece := next_piece(sock, output)):
         try:
-            if not send_some(sock, output):
-                return
+            if deadline is not None:
+                sock.settimeout(max(deadline - time.monotonic(), 0))
+            send_piece(sock, output, piece)
         except InterruptedError:
             continue
         except BlockingIOError:  # sendfile, unlike send, does not wait by itself
             _wait_until_writable(sock)
+        except _TRY_AGAIN:
+            raise
+        except OSError as exc:
+            raise _BrokenError(exc) from exc
 
 
 def _send_to_the_end(sock: socket.socket, output: OutputQueue) -> None:
@@ -488,15 +536,3 @@ def _wait_until_writable(sock: socket.socket) -> None:
 def _handshake(sock: socket.socket) -> None:
     if isinstance(sock, ssl.SSLSocket):
         sock.do_handshake()
-
-
-def _linger(sock: socket.socket) -> None:
-    """Say that no more comes, and see the peer do so: see `LINGER`."""
-    deadline = time.monotonic() + LINGER
-    with contextlib.suppress(OSError):
-        if not isinstance(sock, ssl.SSLSocket):
-            sock.shutdown(socket.SHUT_WR)
-            while (left := deadline - time.monotonic()) > 0:
-                sock.settimeout(left)
-                if not sock.recv(RECEIVE_SIZE):
-                    return

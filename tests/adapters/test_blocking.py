@@ -10,9 +10,10 @@ from typing import Any, cast
 
 import conformance
 import pytest
+from peers import server_tls
 from worlds import BlockingWorld
 
-from framer import PENDING, Channel, OutputQueue, Pending
+from framer import PENDING, Channel, OutputQueue, Pending, UsageError
 from framer_adapters import blocking
 from framer_adapters.blocking import FramedStream, run_channel
 
@@ -235,7 +236,172 @@ def test_the_rest_is_heard_out_until_the_channel_closes(pair: Pair) -> None:
     assert isinstance(channel.lost, BrokenPipeError)
 
 
+# Several threads, and what each does to the others
+
+
+def test_start_tls_while_another_thread_receives(pair: Pair) -> None:
+    """It would take for encrypted what comes in plain text meanwhile."""
+    with FramedStream(pair[0]) as stream:
+        got: list[bytes] = []
+        thread = threading.Thread(target=lambda: got.append(stream.receive_frame()))
+        thread.start()
+        while not stream._receiving.locked():
+            pass
+        with pytest.raises(UsageError, match="another thread is receiving"):
+            stream.start_tls(server_tls())
+        pair[1].sendall(b"x\n")
+        thread.join(DEADLINE)
+    assert got == [b"x"]
+
+
+def test_closing_while_another_thread_receives() -> None:
+    """That thread sees the end, and so does the peer."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        stream = FramedStream(ours)
+        ends: list[type[Exception]] = []
+
+        def receive() -> None:
+            try:
+                stream.receive_frame()
+            except (EOFError, OSError) as exc:
+                ends.append(type(exc))
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        while not stream._receiving.locked():
+            pass
+        stream.close()
+        thread.join(DEADLINE)
+        assert ends in ([EOFError], [OSError])
+        theirs.settimeout(DEADLINE)
+        assert theirs.recv(1) == b""
+
+
+def test_closing_while_another_thread_sends(pair: Pair) -> None:
+    """It waits for its turn, so that no byte goes out twice."""
+    data = bytes(range(256)) * (4 * MIB // 256)
+    stream = FramedStream(pair[0])
+    sender = threading.Thread(target=stream.send, args=(data,))
+    sender.start()
+    while not stream._sending.locked():
+        pass
+    closer = threading.Thread(target=stream.close)
+    closer.start()
+    assert read_all(pair[1]) == data
+    for thread in (sender, closer):
+        thread.join(DEADLINE)
+
+
+def test_closing_with_a_file_left(pair: Pair, large_file: Path) -> None:
+    """All of it goes out, as the peer takes it."""
+    received: list[bytes] = []
+    thread = threading.Thread(target=lambda: received.append(read_all(pair[1])))
+    with FramedStream(pair[0]) as stream:
+        stream.output.push_producer(large_file.open("rb"))
+        thread.start()
+    thread.join(DEADLINE)
+    assert received == [bytes(8 * MIB)]
+
+
+def test_closing_in_the_middle_of_a_send_that_does_not_end(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not waited for longer than closing may take; it fails then."""
+    monkeypatch.setattr(blocking, "CLOSE_TIMEOUT", 0.05)
+    failed = threading.Event()
+    stream = FramedStream(pair[0])
+
+    def send() -> None:
+        try:
+            stream.send(bytes(8 * MIB))
+        except OSError:
+            failed.set()
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    while not stream._sending.locked():
+        pass
+    stream.close()
+    assert failed.wait(DEADLINE)
+    thread.join(DEADLINE)
+
+
+# What a producer raises is not of the socket
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError, BlockingIOError, ConnectionResetError])
+def test_errors_of_producers(pair: Pair, error: type[OSError]) -> None:
+    """It comes out, and neither sending nor receiving is any worse for it."""
+
+    def failing() -> Iterator[bytes]:
+        yield b"one "
+        raise error
+
+    with FramedStream(pair[0]) as stream:
+        with pytest.raises(error):
+            stream.send_producer(failing())
+        stream.send(b"two")
+        pair[1].shutdown(socket.SHUT_WR)
+        assert list(stream) == []
+    assert read_all(pair[1]) == b"one two"
+
+
+def test_a_channel_that_is_closed_already(pair: Pair) -> None:
+    """No hook is called but the last."""
+
+    class Never(Channel):
+        lost = 0
+
+        def connection_made(self) -> None:
+            raise AssertionError
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            assert exc is None
+            self.lost += 1
+
+    channel = Never()
+    channel.close_when_done()
+    pair[1].shutdown(socket.SHUT_WR)
+    run_channel(channel, pair[0])
+    assert channel.lost == 1
+
+
+def test_arguments_are_looked_at_before_anything_is_opened() -> None:
+    """So nothing has to be closed again."""
+    wrong: Any = "\n"
+    with pytest.raises(TypeError):
+        blocking.connect("127.0.0.1", 1, wrong)
+    with pytest.raises(TypeError, match="give an ssl"):
+        blocking.connect("127.0.0.1", 1, tls=cast("Any", True))
+    with pytest.raises(TypeError):
+        blocking.serve(lambda _: None, "127.0.0.1", 0, wrong)
+
+
 # The last word
+
+
+def test_the_last_word_of_a_stream_is_not_lost() -> None:
+    """What the peer has sent, and nobody read, does not reset the connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ours = socket.create_connection(listener.getsockname())
+        theirs, _ = listener.accept()
+    with theirs:
+        theirs.settimeout(DEADLINE)
+        theirs.sendall(bytes(1000))
+        data = bytes(MIB)
+        received: list[bytes] = []
+
+        def read() -> None:
+            received.append(read_all(theirs))
+            theirs.close()
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        with FramedStream(ours) as stream:
+            stream.send(data)
+        thread.join(DEADLINE)
+    assert received == [data]
 
 
 def test_lingering_has_an_end(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:

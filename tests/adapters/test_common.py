@@ -13,6 +13,7 @@ from framer import Channel, Framer, FrameTooLarge, TlsRequest
 from framer_adapters._common import (
     FramedBase,
     certificate_name,
+    check_tls,
     end_channel,
     log_error,
     server_side,
@@ -104,6 +105,14 @@ def test_certificate_name_that_is_not_known() -> None:
         certificate_name(TlsRequest(Framer(), context), None)
     context.check_hostname = False
     assert certificate_name(TlsRequest(Framer(), context), None) is None
+
+
+def test_what_is_no_tls() -> None:
+    """Nothing or a context; ``ssl=True``, which asyncio takes, would be a guess."""
+    check_tls(None)
+    check_tls(ssl.create_default_context())
+    with pytest.raises(TypeError, match="tls=True: give an ssl"):
+        check_tls(tls=True)
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[int, bool]]:

@@ -9,6 +9,7 @@ import io
 import os
 import socket
 import ssl
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -20,10 +21,12 @@ from framer import PENDING, Framer, OutputQueue, TlsRequest
 from framer_adapters import _sockets
 from framer_adapters._sockets import (
     close,
+    has_unread,
     listen,
+    next_piece,
     remove_unix_socket,
     send_file,
-    send_some,
+    send_piece,
     set_no_delay,
     wrap_socket,
 )
@@ -38,6 +41,11 @@ def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     left.settimeout(0)
     with left, right:
         yield left, right
+
+
+def send_some(sock: socket.socket, out: OutputQueue) -> int:
+    """Send what is next."""
+    return send_piece(sock, out, next_piece(sock, out))
 
 
 def pushed(*items: bytes) -> OutputQueue:
@@ -91,6 +99,45 @@ def test_listen_at_a_path(tmp_path: Path) -> None:
     remove_unix_socket(str(path))
     remove_unix_socket(str(path))
     assert not path.exists()
+
+
+def test_listen_where_a_server_lives(tmp_path: Path) -> None:
+    """Its path is not taken from it."""
+    path = tmp_path / "socket"
+    (listener,) = listen(path, None)
+    with listener, pytest.raises(OSError, match=r"[Aa]ddress already in use"):
+        listen(path, None)
+    assert path.is_socket()
+    remove_unix_socket(str(path))
+
+
+def test_only_our_own_socket_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one that somebody else has put there since, nor one of that name in another folder."""
+    monkeypatch.chdir(tmp_path)
+    (listener,) = listen("socket", None)
+    listener.close()
+    Path("socket").unlink()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind("socket")
+        remove_unix_socket("socket")
+        assert Path("socket").is_socket()
+    Path("socket").unlink()
+    (listener,) = listen("socket", None)
+    listener.close()
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    remove_unix_socket("socket")
+    assert not (tmp_path / "socket").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract names are of Linux")
+def test_listen_at_an_abstract_name() -> None:
+    """It is no file, so there is nothing to remove."""
+    name = f"\0framer-{os.getpid()}"
+    (listener,) = listen(name, None)
+    with listener, socket.socket(socket.AF_UNIX) as client:
+        client.connect(name)
+    remove_unix_socket(name)
 
 
 def test_listen_at_a_path_with_a_file(tmp_path: Path) -> None:
@@ -247,6 +294,13 @@ def pipe(path: Path) -> object:
     return os.fdopen(reading, "rb")
 
 
+def closed(path: Path) -> object:
+    """Be closed before it could be sent; that is an error of the producer, and ends it."""
+    file = path.open("rb")
+    file.close()
+    return file
+
+
 def in_memory(path: Path) -> object:
     """Have no descriptor at all."""
     return io.BytesIO(path.read_bytes())
@@ -319,6 +373,59 @@ def test_what_the_socket_says_comes_out(
             patched.setattr(os, "sendfile", failing)
             send_some(pair[0], out)
         assert drained(pair[0], out, pair[1]) == b"payload"
+
+
+def test_a_file_that_is_closed(pair: tuple[socket.socket, socket.socket], tmp_path: Path) -> None:
+    """Who reads it is told, once, and what is behind it goes out."""
+    path = tmp_path / "file"
+    path.write_bytes(b"payload")
+    out = OutputQueue()
+    out.push_producer(cast("Any", closed(path)))
+    out.push(b"more")
+    with pytest.raises(ValueError, match="closed file"):
+        next_piece(pair[0], out)
+    assert drained(pair[0], out, pair[1]) == b"more"
+
+
+def test_what_is_discarded_while_it_is_sent(pair: tuple[socket.socket, socket.socket]) -> None:
+    """It has gone out, and the queue is in order."""
+    out = pushed(b"abc")
+    piece = next_piece(pair[0], out)
+    out.discard()
+    out.push(b"def")
+    assert send_piece(pair[0], out, piece) == 3
+    assert drained(pair[0], out, pair[1]) == b"abcdef"
+
+
+# Closing
+
+
+def test_unread() -> None:
+    """Closing would be a reset if there is something, and only then."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        assert not has_unread(ours)
+        theirs.send(b"x")
+        assert has_unread(ours)
+        assert ours.recv(9) == b"x"
+        close(ours)
+        assert not has_unread(ours)
+
+
+def test_lingering_reads_to_the_end(pair: tuple[socket.socket, socket.socket]) -> None:
+    """And ends its own direction first, so that the peer knows."""
+    pair[1].sendall(b"x" * 1000)
+    pair[1].shutdown(socket.SHUT_WR)
+    close(pair[0], linger=20)
+    assert pair[1].recv(1) == b""
+
+
+@pytest.mark.parametrize("linger", [0.0, 0.01])
+def test_lingering_has_an_end(pair: tuple[socket.socket, socket.socket], linger: float) -> None:
+    """A peer that does not end its stream is not waited for any longer."""
+    pair[1].send(b"x")
+    close(pair[0], linger)
+    assert pair[0].fileno() == -1
 
 
 # TLS

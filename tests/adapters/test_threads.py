@@ -205,6 +205,31 @@ def test_what_cannot_be_made_is_closed(caplog: pytest.LogCaptureFixture) -> None
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
+def test_a_thread_that_cannot_start(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """That connection is closed, and the server goes on, and can be closed."""
+
+    def failing(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ended = threading.Semaphore(0)
+    with serving(lambda sock: Echo(sock, ended)) as server:
+        with monkeypatch.context() as patched, dial(server) as client:
+            patched.setattr(threading.Thread, "start", failing)
+            assert client.recv(1) == b""
+        with dial(server) as client:
+            assert echoes(client)
+    assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+def test_what_is_no_tls() -> None:
+    """It is refused before anybody can connect."""
+    wrong: Any = True
+    with pytest.raises(TypeError, match="give an ssl"):
+        Server("127.0.0.1", 0, cast("Any", None), wrong, None)
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ECONNABORTED, errno.EAGAIN])
 def test_accept_that_fails(number: int, caplog: pytest.LogCaptureFixture) -> None:
     """The server goes on; only what it cannot help itself is worth an alarm."""
