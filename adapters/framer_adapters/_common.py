@@ -29,6 +29,7 @@ __all__ = [
     "FramedBase",
     "Host",
     "certificate_name",
+    "check_channel",
     "check_tls",
     "end_channel",
     "log_error",
@@ -115,6 +116,16 @@ def unix_path(host: Host, port: int | None) -> str | None:
         f"host={host!r}, port={port!r}: give a host and a port number, "
         "or the path of a Unix socket alone, and a terminator by name"
     )
+
+
+def check_channel(channel: object) -> None:
+    """Refuse what is no channel; its class, say, which is what servers take.
+
+    Raises:
+        TypeError: it is not.
+    """
+    if not isinstance(channel, Channel):
+        raise TypeError(f"{channel!r} is no Channel; if it is a class, make one of it")
 
 
 def check_tls(tls: object) -> None:

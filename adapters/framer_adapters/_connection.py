@@ -10,8 +10,11 @@ ready for what the phase waits for, or when something was pushed (then with no e
        │                          │                        │        │ tls_request.ready
        │                          └────────▶ _talk ◀───────┘        │
        │                                      │  └──────────────────┘
-       │ no address answers       output.done │  and the peer may still be sending, in plain text
+       │ no address answers       output.done │
        │                                      ▼
+       │                                  _sign_off    says, over TLS, that nothing was cut off
+       │                                      │
+       │                                      ▼        unless the peer has ended, too:
        │                                   _linger     reads on and drops what comes, for a while
        ▼                                      │
      _ended ◀─────────────────────────────────┘        and from anywhere, on an error
@@ -21,6 +24,10 @@ ready for what the phase waits for, or when something was pushed (then with no e
 - One read a turn, and so many sends: nobody starves behind a peer that is fast.
 - What hooks push into other channels is sent when all that was ready has been handled.
 - Nothing but `ready` calls hooks, so no hook runs inside another hook or inside `connect`.
+- What TLS has refused to send is offered again as it was, before all else, though it be discarded:
+  half a record may be on its way.
+- When the peer has ended and there is nothing to send, nothing is waited for:
+  the standard selectors cannot wait for a reset alone. Only the idle timeout ends it then.
 """
 
 from __future__ import annotations
@@ -36,7 +43,14 @@ from typing import Any, Final, cast
 from framer import Channel, OutputQueue, TlsRequest
 from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel
 from framer_adapters._loop import READ, WRITE, Endpoint, Loop, Timer
-from framer_adapters._sockets import close, send_some, set_no_delay, wrap_socket
+from framer_adapters._sockets import (
+    Piece,
+    close,
+    next_piece,
+    send_piece,
+    set_no_delay,
+    wrap_socket,
+)
 
 __all__ = ["Connection", "OutgoingConnection"]
 
@@ -68,6 +82,7 @@ class Connection(Endpoint):
         "_noted",
         "_peer_ended",
         "_phase",
+        "_refused",
         "_request",
         "_timer",
         "_tls",
@@ -90,6 +105,7 @@ class Connection(Endpoint):
         self._phase: Callable[[Any, int], None] = Connection._begin
         self._tls = False
         self._peer_ended = False
+        self._refused: Piece | None = None  # by TLS, which wants the very same again
         self._active = loop.time()  # when the last byte came or went, or shaking hands began
         self._timer: Timer | None = None
         if idle_timeout is not None:
@@ -122,7 +138,8 @@ class Connection(Endpoint):
         if self._timer is not None:
             self._timer.cancel()
         self.wait_for(0)
-        if not channel.output and channel.hook_error is None:
+        dropped = bool(channel.output) or self._refused is not None
+        if error is None and channel.hook_error is None and not dropped:
             close(self.sock)  # else the peer sees, over TLS, that something was cut off
         super().end(error)
         end_channel(channel, error)
@@ -137,7 +154,7 @@ class Connection(Endpoint):
             self._shake_hands()
         else:
             self._phase = Connection._talk
-            self._channel.connection_made()
+            self._made()
             self._talk(0)
 
     def _handshake(self, _events: int) -> None:
@@ -153,7 +170,7 @@ class Connection(Endpoint):
         else:
             self._phase = Connection._talk
             if self._channel.tls_request is None:
-                self._channel.connection_made()
+                self._made()
             else:
                 self._channel.receive_tls()
             self._talk(READ)
@@ -167,7 +184,7 @@ class Connection(Endpoint):
             if (events & READ or self._tls) and self._reads():
                 wanted = self._receive()
         self._noted = False  # what a producer says while it is asked is for another time
-        if output:
+        if output or self._refused is not None:
             wanted |= self._send(output)
         request = channel.tls_request
         if output.closing and output.done:
@@ -179,15 +196,38 @@ class Connection(Endpoint):
                 wanted |= READ
             self.wait_for(wanted)
 
+    def _sign_off(self, _events: int) -> None:
+        try:
+            if self._tls:
+                cast("ssl.SSLSocket", self.sock).unwrap()
+        except ssl.SSLWantWriteError:
+            self.wait_for(WRITE)
+            return
+        except (OSError, ValueError):
+            pass  # the peer has not told so yet, or it is gone, which shutdown() says again
+        if self._peer_ended:
+            self.end(None)
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self.loop.call_later(LINGER, self.end, None)
+        self._phase = Connection._linger
+        socket.socket.shutdown(self.sock, socket.SHUT_WR)  # below TLS, if there is any
+        self.wait_for(READ)
+
     def _linger(self, _events: int) -> None:
         with contextlib.suppress(BlockingIOError):
-            if not self.sock.recv(RECEIVE_SIZE):
+            if not socket.socket.recv(self.sock, RECEIVE_SIZE):
                 self.end(None)
 
     def _ended(self, _events: int) -> None:
         """Do nothing: the events of a turn were known before this connection ended."""
 
     # Steps
+
+    def _made(self) -> None:
+        if not self._channel.closing:
+            self._channel.connection_made()
 
     def _note(self) -> None:
         """Remember to send; it is `OutputQueue.on_ready`, and called in the middle of anything."""
@@ -229,20 +269,24 @@ class Connection(Endpoint):
 
     def _send(self, output: OutputQueue) -> int:
         """Send until the queue has nothing now, and return what to wait for if it has."""
-        try:
-            for _ in range(SENDS_A_TURN):
-                if not send_some(self.sock, output):
-                    return 0
-                self._active = self.loop.now
-                if not output:
-                    return 0
-        except (BlockingIOError, InterruptedError, ssl.SSLWantWriteError):
-            return WRITE
-        except ssl.SSLWantReadError:
-            return READ
-        except (ConnectionError, ssl.SSLEOFError):
-            self._receive_the_last(output)
-            raise
+        for _ in range(SENDS_A_TURN):
+            piece = self._refused or next_piece(self.sock, output)
+            if not piece:
+                return 0
+            try:
+                send_piece(self.sock, output, piece)
+            except (BlockingIOError, InterruptedError):
+                return WRITE
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as exc:
+                self._refused = piece
+                return READ if isinstance(exc, ssl.SSLWantReadError) else WRITE
+            except (ConnectionError, ssl.SSLEOFError):
+                self._receive_the_last(output)
+                raise
+            self._refused = None
+            self._active = self.loop.now
+            if not output:
+                return 0
         return WRITE
 
     def _receive_the_last(self, output: OutputQueue) -> None:
@@ -270,15 +314,11 @@ class Connection(Endpoint):
 
     def _finish(self) -> None:
         """Close, but leave the peer time for our last words: see `LINGER`."""
-        if self._tls or self._peer_ended or self._channel.closed:
+        if self._channel.closed or self._refused is not None:  # so something is cut off
             self.end(None)
-            return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self.loop.call_later(LINGER, self.end, None)
-        self._phase = Connection._linger
-        self.sock.shutdown(socket.SHUT_WR)
-        self.wait_for(READ)
+        else:
+            self._phase = Connection._sign_off
+            self._sign_off(0)
 
 
 class OutgoingConnection(Connection):

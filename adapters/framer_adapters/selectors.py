@@ -31,12 +31,19 @@ from collections.abc import Callable, Iterator
 from typing import Final, Self, cast
 
 from framer import Channel, TlsRequest
-from framer_adapters._common import IDLE_TIMEOUT, Host, log_error, unix_path
+from framer_adapters._common import (
+    IDLE_TIMEOUT,
+    Host,
+    check_channel,
+    check_tls,
+    log_error,
+    unix_path,
+)
 from framer_adapters._connection import Connection, OutgoingConnection
 from framer_adapters._loop import READ, Endpoint, Loop, Timer
 from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket
 
-__all__ = ["Loop", "Server", "Timer", "add_channel", "connect", "run_channel", "serve_channel"]
+__all__ = ["connect", "serve_channel", "run_channel", "add_channel", "Server", "Loop", "Timer"]
 
 ACCEPTS_A_TURN: Final = 64
 """How many connections to accept before those that are there have their turn."""
@@ -72,10 +79,12 @@ def connect(
             It bounds all attempts to connect together, then the handshake. None for ever.
 
     Raises:
-        TypeError: neither a host and a port, nor a path alone.
+        TypeError: neither a host and a port, nor a path alone; no channel, no context.
         framer.UsageError: the loop is closed.
     """
     name = None if unix_path(host, port) is not None else cast("str | None", host)
+    check_channel(channel)
+    check_tls(tls)
     request = None
     if tls is not None:
         request = TlsRequest(
@@ -125,6 +134,7 @@ def serve_channel(
         TypeError: neither a host and a port, nor a path alone.
         framer.UsageError: the loop is closed.
     """
+    check_tls(tls)
     with contextlib.ExitStack() as opened:
         home = opened.enter_context(Loop()) if loop is None else loop
 
@@ -134,7 +144,8 @@ def serve_channel(
             Connection(home, channel, sock, idle_timeout=idle_timeout, tls=request)
 
         home.check_open()
-        listeners = [_Listener(home, sock, start) for sock in listen(host, port)]
+        path = unix_path(host, port)
+        listeners = [_Listener(home, sock, start, path) for sock in listen(host, port)]
         opened.pop_all()
     return Server(listeners, owns_loop=loop is None)
 
@@ -156,7 +167,9 @@ def add_channel(
 
     Raises:
         framer.UsageError: the loop is closed.
+        TypeError: it is no channel.
     """
+    check_channel(channel)
     loop.check_open()
     Connection(loop, channel, transport, idle_timeout=idle_timeout)
 
@@ -228,15 +241,20 @@ class Server:
 
 
 class _Listener(Endpoint):
-    """A socket that listens; `start` takes over each connection."""
+    """A socket that listens, maybe at a path; `start` takes over each connection."""
 
-    __slots__ = ("_start",)
+    __slots__ = ("_path", "_start")
 
     def __init__(
-        self, loop: Loop, sock: socket.socket, start: Callable[[socket.socket], None]
+        self,
+        loop: Loop,
+        sock: socket.socket,
+        start: Callable[[socket.socket], None],
+        path: str | None,
     ) -> None:
         super().__init__(loop, sock)
         self._start = start
+        self._path = path
         self.wait_for(READ)
 
     def ready(self, _events: int, /) -> None:
@@ -258,8 +276,8 @@ class _Listener(Endpoint):
 
     def end(self, error: Exception | None, /) -> None:
         """Close the socket, and remove it if it has a path."""
-        if self.sock.fileno() >= 0 and self.sock.family == socket.AF_UNIX:
-            remove_unix_socket(self.sock.getsockname())
+        if self._path is not None and self.sock.fileno() >= 0:
+            remove_unix_socket(self._path)
         super().end(error)
 
     def _pause(self, error: OSError) -> None:

@@ -13,6 +13,7 @@ from framer import Channel, Framer, FrameTooLarge, TlsRequest
 from framer_adapters._common import (
     FramedBase,
     certificate_name,
+    check_channel,
     check_tls,
     end_channel,
     log_error,
@@ -105,6 +106,13 @@ def test_certificate_name_that_is_not_known() -> None:
         certificate_name(TlsRequest(Framer(), context), None)
     context.check_hostname = False
     assert certificate_name(TlsRequest(Framer(), context), None) is None
+
+
+def test_what_is_no_channel() -> None:
+    """The class in place of a channel is an easy slip."""
+    check_channel(Lines())
+    with pytest.raises(TypeError, match="make one of it"):
+        check_channel(Lines)
 
 
 def test_what_is_no_tls() -> None:

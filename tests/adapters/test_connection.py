@@ -20,7 +20,8 @@ from framer import PENDING, Channel, Pending, Terminator, TlsRequest
 from framer_adapters import _connection
 from framer_adapters._common import LINGER
 from framer_adapters._connection import Connection
-from framer_adapters._loop import READ, Loop
+from framer_adapters._loop import READ, WRITE, Loop
+from framer_adapters._sockets import SEND_SIZE
 from framer_adapters.selectors import connect, serve_channel
 
 BIG = 4 << 20  # more than a socket holds
@@ -169,7 +170,7 @@ def read(loop: Loop, sock: socket.socket, until: Callable[[bytes], object]) -> b
     got = bytearray()
 
     def come() -> bool:
-        with contextlib.suppress(BlockingIOError):
+        with contextlib.suppress(BlockingIOError, ssl.SSLWantReadError):
             data = sock.recv(1 << 20)
             got.extend(data)
             return not data or bool(until(bytes(got)))
@@ -177,6 +178,25 @@ def read(loop: Loop, sock: socket.socket, until: Callable[[bytes], object]) -> b
 
     turns(loop, come)
     return bytes(got)
+
+
+def tls_peer(loop: Loop, sock: socket.socket) -> ssl.SSLSocket:
+    """Shake hands at the other end while the loop runs; it can tell what was cut off."""
+    client = client_tls().wrap_socket(
+        sock,
+        server_hostname="localhost",
+        do_handshake_on_connect=False,
+        suppress_ragged_eofs=False,
+    )
+
+    def shaken() -> bool:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+            return True
+        return False
+
+    turns(loop, shaken)
+    return client
 
 
 def reset(sock: socket.socket) -> None:
@@ -263,7 +283,10 @@ def test_a_producer_that_is_woken_while_it_is_asked(loop: Loop, pair: Any) -> No
     assert read(loop, pair[0], len) == b"spam"
 
 
-@pytest.mark.parametrize("error", [ZeroDivisionError, ConnectionAbortedError])
+@pytest.mark.parametrize(
+    "error",
+    [ZeroDivisionError, ConnectionAbortedError, BlockingIOError, ssl.SSLWantReadError],
+)
 def test_a_producer_that_raises(loop: Loop, pair: Any, error: type[Exception]) -> None:
     """The channel hears of it, and nobody else is hurt."""
 
@@ -278,6 +301,21 @@ def test_a_producer_that_raises(loop: Loop, pair: Any, error: type[Exception]) -
     assert [type(exc) for exc in channel.lost] == [error]
     assert pair[0].recv(100) == b"spam"
     assert pair[0].recv(100) == b""
+
+
+def test_a_producer_whose_own_connection_is_lost(loop: Loop, pair: Any) -> None:
+    """That is not this connection, so nothing is read as if it were broken."""
+
+    def give() -> bytes:
+        raise ConnectionResetError
+
+    channel = Recorder()
+    pair[0].send(b"spam\n")
+    channel.push_producer(iter(give, b""))
+    add(loop, channel, pair[1])
+    turns(loop, lambda: channel.closed)
+    assert channel.heard == ["made"]
+    assert [type(exc) for exc in channel.lost] == [ConnectionResetError]
 
 
 def test_channels_that_talk_to_one_another(loop: Loop) -> None:
@@ -307,6 +345,22 @@ def test_channels_that_talk_to_one_another(loop: Loop) -> None:
 # The end
 
 
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_channel_that_is_closing_before_it_is_connected(loop: Loop, pair: Any, tls: bool) -> None:
+    """It says what it was to say, and hears of no connection."""
+    left, right = pair
+    channel = Recorder()
+    channel.push(b"busy\n")
+    channel.close_when_done()
+    add(loop, channel, right, tls=server_tls() if tls else None)
+    peer = tls_peer(loop, left) if tls else left
+    with peer:
+        assert read(loop, peer, lambda _: False) == b"busy\n"
+    turns(loop, lambda: channel.closed)
+    assert channel.heard == []
+    assert channel.lost == [None]
+
+
 def test_the_last_word_arrives_though_the_peer_goes_on_talking(loop: Loop, tcp: Any) -> None:
     """What comes is read and dropped, or else a reset would take the last word away."""
     left, right = tcp
@@ -326,13 +380,13 @@ def test_the_last_word_arrives_though_the_peer_goes_on_talking(loop: Loop, tcp: 
 def test_a_peer_that_never_ends_is_waited_for_a_while(loop: Loop, clock: Clock, pair: Any) -> None:
     """And no longer, whatever it sends."""
     left, right = pair
-    channel, wire = Quitter(), Wire.of(right)
-    add(loop, channel, wire)
+    channel = Quitter()
+    connection = add(loop, channel, right)
     left.send(b"quit\n")
     read(loop, left, lambda _: False)
-    wire.errors["recv"] = [BlockingIOError()]
     left.send(b"more\n")
     loop.run_until(lambda: False, 0)
+    connection.ready(READ)  # and there is nothing
     assert not channel.closed
     clock.now += LINGER
     turns(loop, lambda: channel.closed)
@@ -497,13 +551,18 @@ class Stubborn(ssl.SSLSocket):
 
     def fail(self, method: str) -> None:
         """Raise what is next."""
-        if self.wants[method]:
+        if self.wants.get(method):
             raise self.wants[method].pop(0)
 
     def do_handshake(self, block: bool = False) -> None:
         """Fail, or go on."""
         self.fail("handshake")
         super().do_handshake(block)
+
+    def unwrap(self) -> socket.socket:
+        """Fail, or say that this is the end."""
+        self.fail("unwrap")
+        return super().unwrap()
 
     def recv(self, buflen: int = 1024, flags: int = 0) -> bytes:
         """Fail, or read."""
@@ -707,28 +766,115 @@ def test_a_peer_over_tls_can_tell_what_was_cut_off(
 
     channel = Server()
     add(loop, channel, pair[1], tls=server_tls())
-    client = client_tls().wrap_socket(
-        pair[0],
-        server_hostname="localhost",
-        do_handshake_on_connect=False,
-        suppress_ragged_eofs=False,
-    )
-
-    def step(call: Callable[[], object]) -> bool:
-        with contextlib.suppress(ssl.SSLWantReadError):
-            call()
-            return True
-        return False
-
-    with client:
-        turns(loop, lambda: step(client.do_handshake))
-        got: list[bytes] = []
-        turns(loop, lambda: step(lambda: got.append(client.recv(100))))
-        assert got == [b"spam"]
+    with tls_peer(loop, pair[0]) as client:
+        assert read(loop, client, len) == b"spam"
         client.send(b"end\n")
-        loop.run()
         with pytest.raises(ssl.SSLEOFError) if cut else contextlib.nullcontext():
-            assert client.recv(100) == b""
+            assert read(loop, client, len) == b""
+    loop.run()
+    assert channel.closed
+
+
+def test_a_producer_that_raises_over_tls(loop: Loop, pair: Any) -> None:
+    """It was the last in the queue, and yet the peer sees that something was cut off."""
+
+    def give() -> Iterator[bytes]:
+        yield b"spam"
+        raise BlockingIOError
+
+    channel = Recorder()
+    channel.push_producer(give())
+    add(loop, channel, pair[1], tls=server_tls())
+    with tls_peer(loop, pair[0]) as client:
+        assert read(loop, client, len) == b"spam"
+        with pytest.raises(ssl.SSLEOFError):
+            read(loop, client, len)
+    assert [type(exc) for exc in channel.lost] == [BlockingIOError]
+
+
+def test_the_last_word_over_tls_though_the_peer_goes_on_talking(loop: Loop, tcp: Any) -> None:
+    """What comes is read and dropped below TLS, and the peer sees that nothing was cut off."""
+    channel = Quitter()
+    add(loop, channel, tcp[1], tls=server_tls(), idle_timeout=60)
+    with tls_peer(loop, tcp[0]) as client:
+        client.send(b"quit\n" + b"more\n" * 10000)
+        turns(loop, lambda: channel.output.done)
+        client.send(b"still more\n" * 1000)
+        assert read(loop, client, lambda _: False) == b"bye\n"
+        assert channel.lost == []
+    turns(loop, lambda: channel.closed)
+    assert channel.heard == ["made", b"quit"]
+    assert channel.lost == [None]
+
+
+def test_the_end_over_tls_waits_till_it_can_be_said(loop: Loop, pair: Any) -> None:
+    """What is full of our last words does not take the end at once."""
+
+    class Full(Stubborn):
+        wants = {"unwrap": [ssl.SSLWantWriteError(), ssl.SSLWantWriteError()]}  # noqa: RUF012
+
+    context = server_tls()
+    context.sslsocket_class = Full
+    channel = Quitter()
+    add(loop, channel, pair[1], tls=context)
+    with tls_peer(loop, pair[0]) as client:
+        client.send(b"quit\n")
+        assert read(loop, client, lambda _: False) == b"bye\n"
+    turns(loop, lambda: channel.closed)
+    assert channel.lost == [None]
+    assert Full.wants == {"unwrap": []}
+
+
+def refuse(loop: Loop, channel: Channel, pair: Any) -> ssl.SSLSocket:
+    """Have a channel push more over TLS than its socket takes; return the other end."""
+    connection = add(loop, channel, pair[1], tls=server_tls())
+    client = tls_peer(loop, pair[0])
+    channel.push(b"d" * BIG)
+    turns(loop, lambda: connection.events & WRITE)
+    return client
+
+
+@pytest.mark.parametrize("word", [b"bye\n", b"bye" * BIG])
+def test_a_last_word_after_what_tls_refused(loop: Loop, pair: Any, word: bytes) -> None:
+    """What was begun is sent to its end, though it was discarded; then comes the word."""
+    channel = Recorder()
+    with refuse(loop, channel, pair) as client:
+        channel.output.discard()
+        channel.push(word)
+        channel.close_when_done()
+        got = read(loop, client, lambda _: False)
+    assert got.lstrip(b"d") == word
+    assert len(got) < BIG + len(word)
+    turns(loop, lambda: channel.closed)
+    assert channel.lost == [None]
+
+
+def test_what_tls_refused_is_sent_though_nothing_follows(loop: Loop, pair: Any) -> None:
+    """A peer can make nothing of half a record; later on all goes on as ever."""
+    channel = Recorder()
+    with refuse(loop, channel, pair) as client:
+        channel.output.discard()
+        read(loop, client, lambda got: len(got) == SEND_SIZE)
+        channel.push(b"spam")
+        assert read(loop, client, len) == b"spam"
+
+
+@pytest.mark.parametrize("how", ["channel", "loop"])
+def test_to_give_up_what_tls_refused(loop: Loop, pair: Any, how: str) -> None:
+    """The connection ends at once, and the peer sees that something was cut off."""
+    channel = Recorder()
+    with refuse(loop, channel, pair) as client:
+        if how == "channel":
+            channel.discard()
+            turns(loop, lambda: channel.closed)
+        else:
+            channel.output.discard()
+            loop.close()
+        client.settimeout(20)
+        with pytest.raises(ssl.SSLEOFError):
+            while client.recv(BIG):
+                pass
+    assert channel.lost == [None]
 
 
 # Connecting

@@ -9,6 +9,7 @@ import os
 import resource
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,52 @@ def test_serving_at_a_path(tmp_path: Path) -> None:
         assert server.loop.run_until(lambda: client.closed, PATIENCE)
     assert client.frames == [b"spam"]
     assert not path.exists()
+
+
+def test_a_path_is_what_it_was_when_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever the program has gone meanwhile: the socket of somebody else stays."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(tmp_path)
+    with serve_channel(Echo, "socket"), socket.socket(socket.AF_UNIX) as other:
+        monkeypatch.chdir(elsewhere)
+        other.bind("socket")
+    assert [path.name for path in tmp_path.iterdir()] == ["elsewhere"]
+    assert (elsewhere / "socket").exists()
+
+
+def test_a_path_that_has_passed_to_another(tmp_path: Path) -> None:
+    """Its socket stays, too, whether the server closes once or twice."""
+    path = tmp_path / "socket"
+    with serve_channel(Echo, path) as server, socket.socket(socket.AF_UNIX) as other:
+        path.unlink()
+        other.bind(str(path))
+        server.close()
+        assert path.exists()
+
+
+def test_a_server_that_closes_twice(loop: Loop, tmp_path: Path) -> None:
+    """The second time the path is that of the next one, and stays."""
+    path = tmp_path / "socket"
+    first = serve_channel(Echo, path, loop=loop)
+    first.close()
+    with serve_channel(Echo, path, loop=loop):
+        first.close()
+        assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has abstract names")
+def test_serving_at_an_abstract_name() -> None:
+    """A Unix socket that is no file."""
+    client, name = Asker(), f"\0framer-{os.getpid()}"
+    with serve_channel(Echo, name) as server:
+        assert server.port is None
+        connect(client, name, loop=server.loop)
+        assert server.loop.run_until(lambda: client.closed, PATIENCE)
+    assert client.frames == [b"spam"]
+    assert server.sockets[0].fileno() == -1
 
 
 def test_serving_over_tls() -> None:
