@@ -24,7 +24,7 @@ import contextlib
 import math
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final, TypeVar, cast
 
 from framer import Channel, Framer, OutputQueue, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
@@ -33,6 +33,7 @@ from framer_adapters._common import (
     LINGER,
     Host,
     certificate_name,
+    check_tls,
     end_channel,
     log_error,
     server_side,
@@ -52,7 +53,9 @@ except ModuleNotFoundError as exc:
         'framer_adapters.anyio needs anyio: pip install "sansio-framer[anyio]"', name=exc.name
     ) from exc
 
-__all__ = ["FramedStream", "connect", "run_channel", "serve", "serve_channel"]
+__all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
+
+T = TypeVar("T")
 
 _PAUSE: Final = 0.1  # seconds to wait when this machine can take no more connections
 _LOST: Final = (ConnectionError, ssl.SSLError, anyio.BrokenResourceError)
@@ -101,6 +104,7 @@ class FramedStream(AsyncFramedBase, ObjectStream[bytes]):
         self.transport = transport
         self._lost: Exception | None = None  # why nothing more can be received
         self._broken: Exception | None = None  # why nothing more can be sent
+        self._closing = False
         self._reset: Exception | None = None  # what a send said, and so the end is none
         self._receiving = BusyGuard(anyio.BusyResourceError, "receiving from")
         self._sending = anyio.Lock(fast_acquire=True)
@@ -110,7 +114,9 @@ class FramedStream(AsyncFramedBase, ObjectStream[bytes]):
         """Do as `receive_frame` does: it is what anyio calls."""
         return await self.receive_frame()
 
-    async def send(self, item: bytes | bytearray | memoryview) -> None:
+    async def send(  # pyright: ignore[reportIncompatibleMethodOverride]  # anyio says "item"
+        self, item: bytes | bytearray | memoryview
+    ) -> None:
         """Send bytes as they are; to send a frame, use `send_frame`."""
         await super().send(item)
 
@@ -123,6 +129,7 @@ class FramedStream(AsyncFramedBase, ObjectStream[bytes]):
         self.output.close_when_done()
 
     async def aclose(self) -> None:  # noqa: D102 - of the base
+        self._closing = True
         self.output.close_when_done()
         try:
             with anyio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*_CLOSING):
@@ -138,6 +145,12 @@ class FramedStream(AsyncFramedBase, ObjectStream[bytes]):
     def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
         """Those of the transport: addresses, the peer's certificate; see ``extra()``."""
         return cast("Mapping[Any, Any]", cast("Any", self.transport).extra_attributes)
+
+    async def _receive(self, take: Callable[[], T]) -> T:
+        await anyio.lowlevel.checkpoint()  # also when a frame is ready
+        if self._closing:
+            raise anyio.ClosedResourceError
+        return await super()._receive(take)
 
     def _check_open(self) -> None:
         if self.output.closing:
@@ -165,10 +178,12 @@ class FramedStream(AsyncFramedBase, ObjectStream[bytes]):
                 if data := bytes(self.output.next_buffer()):
                     await anyio.lowlevel.checkpoint_if_cancelled()
                     await self._send_some(data)
-                elif to_the_end and self.output:
+                elif self._closing and self.output:
+                    raise anyio.ClosedResourceError("the stream was closed before all was sent")
+                elif len(self.output) or (to_the_end and self.output):
                     ready = anyio.Event()
                     self.output.on_ready = ready.set
-                    await ready.wait()
+                    await ready.wait()  # also if it is bytes that stand behind a producer
                 else:
                     return
             raise self._broken
@@ -214,6 +229,8 @@ async def connect(
         anyio.BrokenResourceError: the connection was lost in the TLS handshake.
     """
     path = unix_path(host, port)
+    Framer(terminator, max_frame_size=max_frame_size)  # so that what is wrong is raised here
+    check_tls(tls)
     transport: SocketStream
     if path is None:
         transport = await anyio.connect_tcp(cast("str", host), cast("int", port))
@@ -263,6 +280,7 @@ async def serve(
         TypeError, ValueError: the terminator or the limit is not what `framer.Framer` takes.
     """
     Framer(terminator, max_frame_size=max_frame_size)  # to say at once what is wrong with them
+    check_tls(tls)
 
     async def converse(transport: SocketStream) -> None:
         async with FramedStream(transport, terminator, max_frame_size=max_frame_size) as stream:
@@ -284,6 +302,7 @@ async def serve_channel(
     task_status: TaskStatus[MultiListener[SocketStream]] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
     """Listen, and run a channel for every connection; the arguments are those of `serve`."""
+    check_tls(tls)
 
     async def converse(transport: SocketStream) -> None:
         secured: AnyByteStream = transport
@@ -325,6 +344,7 @@ class _Conversation:
         self._idle_timeout = math.inf if idle_timeout is None else idle_timeout
         self._idle = anyio.move_on_after(self._idle_timeout)
         self._phase = anyio.CancelScope()  # in plain text, or encrypted
+        self._reading = anyio.CancelScope()  # likewise, but only until TLS is asked for
         self._news = anyio.Event()  # for who has nothing to do for now
         self._ended = False  # the peer has sent its last byte
         self._unsent: Exception | None = None  # why nothing can be sent
@@ -355,7 +375,7 @@ class _Conversation:
         begin = self._channel.connection_made
         while not self._output.done:
             async with anyio.create_task_group() as tasks:
-                self._phase = tasks.cancel_scope
+                self._phase, self._reading = tasks.cancel_scope, anyio.CancelScope()
                 if self._channel.tls_request is not None:
                     self._transport = await _wrap(self._transport, self._channel.tls_request, None)
                     self._touch()
@@ -368,30 +388,34 @@ class _Conversation:
             begin = self._channel.receive_tls
 
     async def _receive(self) -> None:
-        while not self._ended:
-            if self._unsent is not None:
-                self._output.discard()
-            if self._output.congested or self._channel.tls_request is not None:
-                await self._rest()
-                continue
-            data = await _receive_some(self._transport)
-            self._touch()
-            if data:
-                self._channel.receive_data(data)
-            elif self._unsent is not None:
-                raise self._unsent
-            else:
-                self._ended = True
-                self._channel.receive_eof()
+        with self._reading:
+            while not self._ended:
+                if self._unsent is not None:
+                    self._output.discard()
+                if self._output.congested or self._channel.tls_request is not None:
+                    await self._rest()
+                    continue
+                data = await _receive_some(self._transport)
+                self._touch()
+                if data:
+                    self._channel.receive_data(data)
+                elif self._unsent is not None:
+                    raise self._unsent
+                else:
+                    self._ended = True
+                    self._channel.receive_eof()
 
     async def _send(self) -> None:
         """Send until all has been said, or TLS is to start."""
         try:
             while True:
-                while data := bytes(self._output.next_buffer()):
+                if self._channel.tls_request is not None:
+                    self._reading.cancel()  # the answer to what is sent now is the handshake's
+                if data := bytes(self._output.next_buffer()):
                     await _send_some(self._transport, data, self._output)
                     self._touch()
                     self._news.set()  # there may be room for more
+                    continue
                 request = self._channel.tls_request
                 if self._output.done or (request is not None and request.ready):
                     return

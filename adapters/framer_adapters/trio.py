@@ -39,8 +39,10 @@ from framer_adapters._common import (
     IDLE_TIMEOUT,
     LINGER,
     RECEIVE_SIZE,
+    FramedBase,
     Host,
     certificate_name,
+    check_tls,
     end_channel,
     log_error,
     server_side,
@@ -49,7 +51,7 @@ from framer_adapters._common import (
 from framer_adapters._sockets import listen, remove_unix_socket, send_file
 from framer_adapters._stream import AsyncFramedBase, BusyGuard
 
-__all__ = ["FramedStream", "connect", "run_channel", "serve", "serve_channel"]
+__all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 
 T = TypeVar("T")
 
@@ -83,10 +85,13 @@ class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
         self._lost: trio.BrokenResourceError | None = None
         self._cut_off = False  # a send stopped who knows where
         self._closed = False
+        self._dropped = False  # not all was sent when it was closed
         self._receiving = BusyGuard(trio.BusyResourceError, "another task is receiving")
         self._sending = trio.Lock()
 
     async def send_eof(self) -> None:  # noqa: D102 - the base has it, as of all that follows
+        if self._closed:
+            raise trio.ClosedResourceError("the stream is closed")
         if not isinstance(self.transport, trio.abc.HalfCloseableStream):
             kind = type(self.transport).__name__
             raise UsageError(f"send_eof(): {kind} cannot end one direction alone; aclose()")
@@ -103,6 +108,7 @@ class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
                 try:
                     await self._flush()
                 finally:
+                    self._dropped = self._dropped or bool(self.output)
                     self.output.discard()
 
     def _check_open(self) -> None:
@@ -134,9 +140,11 @@ class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
                 ready = trio.Event()
                 self.output.on_ready = ready.set
                 await self._send_now()
-                if not (to_the_end and self.output):
+                if self._dropped or (self._closed and self.output):
+                    raise trio.ClosedResourceError("the stream was closed before all was sent")
+                if not (len(self.output) or (to_the_end and self.output)):
                     return
-                await ready.wait()
+                await ready.wait()  # also if it is bytes that stand behind a producer
 
     async def _send_now(self) -> None:
         more = True
@@ -182,6 +190,8 @@ async def connect(
     """
     transport: trio.SocketStream
     path = unix_path(host, port)
+    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_tls(tls)
     if path is None:
         transport = await trio.open_tcp_stream(cast("str", host), cast("int", port))
     else:
@@ -225,6 +235,7 @@ async def serve(
     Raises:
         OSError: an address cannot be had.
     """
+    check_tls(tls)
 
     async def converse(transport: trio.SocketStream) -> None:
         stream = FramedStream(transport, terminator, max_frame_size=max_frame_size)
@@ -253,6 +264,7 @@ async def serve_channel(
 
     `idle_timeout` is for how many seconds the peer may neither send nor take a byte.
     """
+    check_tls(tls)
 
     async def converse(transport: trio.SocketStream) -> None:
         stream = transport if tls is None else trio.SSLStream(transport, tls, server_side=True)
@@ -293,6 +305,7 @@ class _Conversation:
         self._idle_timeout = math.inf if idle_timeout is None else idle_timeout
         self._idle = trio.move_on_after(self._idle_timeout)
         self._phase = trio.CancelScope()  # in plain text, or encrypted
+        self._reading = trio.CancelScope()  # likewise, but only until TLS is asked for
         self._resting = trio.lowlevel.ParkingLot()  # who has nothing to do for now
         self._ended = False  # the peer has sent its last byte
         self._unsent: trio.BrokenResourceError | None = None  # why nothing can be sent
@@ -319,7 +332,7 @@ class _Conversation:
         begin = self._channel.connection_made
         while not self._output.done:
             async with trio.open_nursery() as nursery:
-                self._phase = nursery.cancel_scope
+                self._phase, self._reading = nursery.cancel_scope, trio.CancelScope()
                 if self._channel.tls_request is not None:
                     self._transport = _wrap(self._transport, self._channel.tls_request, None)
                 if (shake_hands := getattr(self._transport, "do_handshake", None)) is not None:
@@ -334,29 +347,33 @@ class _Conversation:
             begin = self._channel.receive_tls
 
     async def _receive(self) -> None:
-        while not self._ended:
-            if self._unsent is not None:
-                self._output.discard()
-            if self._output.congested or self._channel.tls_request is not None:
-                await self._resting.park()
-                continue
-            data = await _receive_some(self._transport)
-            self._touch()
-            if data:
-                self._channel.receive_data(data)
-            elif self._unsent is not None:
-                raise self._unsent
-            else:
-                self._ended = True
-                self._channel.receive_eof()
+        with self._reading:
+            while not self._ended:
+                if self._unsent is not None:
+                    self._output.discard()
+                if self._output.congested or self._channel.tls_request is not None:
+                    await self._resting.park()
+                    continue
+                data = await _receive_some(self._transport)
+                self._touch()
+                if data:
+                    self._channel.receive_data(data)
+                elif self._unsent is not None:
+                    raise self._unsent
+                else:
+                    self._ended = True
+                    self._channel.receive_eof()
 
     async def _send(self) -> None:
         """Send until all has been said, or TLS is to start."""
         try:
             while True:
-                while await _send_some(self._transport, self._output):
+                if self._channel.tls_request is not None:
+                    self._reading.cancel()  # the answer to what is sent now is the handshake's
+                if await _send_some(self._transport, self._output):
                     self._touch()
                     self._resting.unpark_all()  # there may be room for more
+                    continue
                 request = self._channel.tls_request
                 if self._output.done or (request is not None and request.ready):
                     return

@@ -352,6 +352,50 @@ async def test_errors_in_closing() -> None:
     assert script.closed == 2
 
 
+class Later:
+    """A producer that has nothing until it is told."""
+
+    data: Any = PENDING
+
+    def more(self) -> Any:
+        """Give it, once."""
+        data, self.data = self.data, b""
+        return data
+
+
+@everywhere
+async def test_closing_cuts_a_producer_that_has_nothing() -> None:
+    """At once, and who sends it hears of it, as does who waits behind."""
+    stream = FramedStream(Script())
+
+    async def cut(function: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(anyio.ClosedResourceError, match="before all was sent"):
+            await function()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(cut, functools.partial(stream.send_producer, Later()))
+        await settle()
+        tasks.start_soon(cut, functools.partial(stream.send, b"behind"))
+        await settle()
+        with anyio.fail_after(DEADLINE / 5):
+            await stream.aclose()
+
+
+@everywhere
+async def test_a_send_waits_behind_a_producer_that_was_cancelled() -> None:
+    """When that has something, both go out."""
+    script, producer = Script(), Later()
+    stream = FramedStream(script)
+    with anyio.move_on_after(TICK):
+        await stream.send_producer(producer)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stream.send, b" and this")
+        await settle()
+        producer.data = b"that"
+        stream.output.wake()
+    assert script.output == b"that and this"
+
+
 # With what anyio has
 
 
@@ -761,6 +805,23 @@ async def test_tls_that_is_started_from_elsewhere() -> None:
 
 
 @everywhere
+async def test_tls_from_elsewhere_when_the_answer_is_there_at_once() -> None:
+    """The receiver must not take it, though the sender has not returned yet."""
+    script, channel = Script(end=False), Echo()
+    script.writable = anyio.Event()
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(run_channel, channel, script)
+        await settle()
+        channel.push(b"go\n")
+        channel.start_tls(server_tls())
+        await script.sending.wait()
+        script.arrive(b"ClientHello")
+        await settle()
+        script.writable.set()
+    assert isinstance(channel.reason, ssl.SSLError)
+
+
+@everywhere
 async def test_the_last_word_is_not_given_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """After LINGER it is closed; what cannot be half-closed, or is lost by then, at once."""
     monkeypatch.setattr(adapter, "LINGER", 12 * TICK)
@@ -784,6 +845,34 @@ async def test_a_factory_that_raises(caplog: pytest.LogCaptureFixture) -> None:
             await stream.receive_frame()
     (record,) = caplog.records
     assert record.levelname == "ERROR"
+
+
+@everywhere
+async def test_each_receive_is_a_checkpoint() -> None:
+    """Also of a frame that is here: others have their turn, and it can be cancelled."""
+    stream = FramedStream(Script(b"1\n2\n3\n"))
+    assert await stream.receive() == b"1"
+    with anyio.CancelScope() as scope:
+        scope.cancel()
+        await stream.receive()
+    assert scope.cancelled_caught
+    assert await stream.receive() == b"2"
+    await stream.aclose()
+    with pytest.raises(anyio.ClosedResourceError):
+        await stream.receive()
+
+
+@everywhere
+async def test_what_is_no_tls() -> None:
+    """It is refused before anything is opened."""
+    wrong: Any = True
+    for refused in (
+        connect(LOCALHOST, 1, tls=wrong),
+        serve(anyio.aclose_forcefully, LOCALHOST, 0, tls=wrong),
+        serve_channel(Channel, LOCALHOST, 0, tls=wrong),
+    ):
+        with pytest.raises(TypeError, match="give an ssl"):
+            await refused
 
 
 # Without anyio

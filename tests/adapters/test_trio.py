@@ -19,6 +19,7 @@ from typing import Any, TypeAlias, TypeVar
 import conformance
 import pytest
 import trio
+import trio.lowlevel
 import trio.testing
 from peers import client_tls, server_tls
 from worlds import TrioWorld
@@ -494,6 +495,77 @@ def test_closing_wakes_those_who_wait() -> None:
     run(main)
 
 
+class Later:
+    """A producer that has nothing until it is told."""
+
+    data: Any = PENDING
+
+    def more(self) -> Any:
+        """Give it, once."""
+        data, self.data = self.data, b""
+        return data
+
+
+def test_closing_cuts_a_producer_that_has_nothing() -> None:
+    """At once, and who sends it hears of it, as does who waits behind."""
+
+    async def cut(function: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(trio.ClosedResourceError, match="before all was sent"):
+            await function()
+
+    async def main() -> None:
+        ours, _ = memory()
+        stream = FramedStream(ours)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(cut, partial(stream.send_producer, Later()))
+            await settle()
+            nursery.start_soon(cut, partial(stream.send, b"behind"))
+            await settle()
+            start = trio.current_time()
+            await stream.aclose()
+            assert trio.current_time() < start + 1
+
+    run(main)
+
+
+def test_what_waits_for_its_turn_when_time_is_up_is_told() -> None:
+    """It was dropped, and so must not seem to be sent."""
+
+    async def closed(stream: FramedStream) -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send(BIG)
+
+    async def main() -> None:
+        ours, theirs = sockets()
+        stream = FramedStream(ours)
+        async with theirs, trio.open_nursery() as nursery:
+            for _ in range(2):
+                nursery.start_soon(closed, stream)
+                await settle()
+            await stream.aclose()
+
+    run(main)
+
+
+def test_a_send_waits_behind_a_producer_that_was_cancelled() -> None:
+    """When that has something, both go out."""
+
+    async def main() -> None:
+        ours, theirs = memory()
+        stream, producer = FramedStream(ours), Later()
+        with trio.move_on_after(1):
+            await stream.send_producer(producer)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stream.send, b" and this")
+            await settle()
+            producer.data = b"that"
+            stream.output.wake()
+        with trio.fail_after(9):
+            assert await theirs.receive_some() == b"that and this"
+
+    run(main)
+
+
 # -- FramedStream: TLS
 
 
@@ -920,6 +992,31 @@ def test_tls_started_from_elsewhere(pair: Callable[[], Pair]) -> None:
     run(main)
 
 
+def test_tls_from_elsewhere_when_the_answer_is_there_at_once() -> None:
+    """The receiver must not take it, though the sender has not returned yet."""
+
+    async def main() -> None:
+        ours, theirs = trio.testing.memory_stream_pair()
+        channel = Recorder()
+
+        async def answer() -> None:
+            ours.send_stream.send_all_hook = None
+            await theirs.send_all(b"ClientHello")
+            await settle()
+            await theirs.aclose()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_channel, channel, ours)
+            await settle()
+            ours.send_stream.send_all_hook = answer
+            channel.push(b"go\n")
+            channel.start_tls(server_tls())
+        (error,) = channel.lost
+        assert isinstance(error, trio.BrokenResourceError), error  # of the handshake
+
+    run(main)
+
+
 def test_a_handshake_of_a_channel_that_fails(caplog: pytest.LogCaptureFixture) -> None:
     """The channel hears of it; it may also be given up meanwhile, or take too long."""
     caplog.set_level(logging.INFO)
@@ -967,6 +1064,34 @@ def test_what_is_cut_off_does_not_look_like_an_end_over_tls() -> None:
 
 
 # -- What all adapters have in common
+
+
+def test_what_is_no_tls() -> None:
+    """It is refused before anything is opened."""
+    wrong: Any = True
+
+    async def main() -> None:
+        for refused in (
+            connect("127.0.0.1", 1, tls=wrong),
+            serve(trio.aclose_forcefully, "127.0.0.1", 0, tls=wrong),
+            serve_channel(Channel, "127.0.0.1", 0, tls=wrong),
+        ):
+            with pytest.raises(TypeError, match="give an ssl"):
+                await refused
+
+    run(main)
+
+
+def test_send_eof_of_a_closed_stream() -> None:
+    """It is as closed for that as for the rest."""
+
+    async def main() -> None:
+        stream = FramedStream(memory()[0])
+        await stream.aclose()
+        with pytest.raises(trio.ClosedResourceError):
+            await stream.send_eof()
+
+    run(main)
 
 
 class TestChannels(conformance.ChannelSuite):
