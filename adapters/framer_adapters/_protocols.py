@@ -31,7 +31,7 @@ from framer_adapters._common import (
 )
 from framer_adapters._sockets import send_file
 
-__all__ = ["ChannelProtocol", "Pair", "StreamProtocol"]
+__all__ = ["ChannelProtocol", "Handshake", "Pair", "StreamProtocol"]
 
 Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -78,6 +78,9 @@ class Connection(asyncio.Protocol, abc.ABC):
 
     def take_over(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Be the protocol of a transport that had another, and of which a reader has read."""
+        exc = reader.exception()
+        if exc is not None:
+            reader.set_exception(cast("Exception", None))  # it would keep back what is buffered
         data, transport = _buffered(reader), writer.transport
         self._former = transport.get_protocol() or self._former  # None once it is lost
         self._writer = writer
@@ -87,8 +90,8 @@ class Connection(asyncio.Protocol, abc.ABC):
             self.data_received(data)
         if reader.at_eof():
             self.eof_received()
-        if transport.is_closing():  # the former protocol may have heard of it already
-            self.lose(reader.exception())
+        if exc is not None or transport.is_closing():  # the former protocol has heard of it
+            self.end(exc)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if exc is not None and not self.tls:  # a send failed: read what had come in before
@@ -149,16 +152,19 @@ class Connection(asyncio.Protocol, abc.ABC):
         for _ in range(CHUNKS_AT_ONCE):
             if self.full or not output or transport.is_closing():
                 return
+            if output.producer is not None and self._send_file():
+                self._alive = True
+                continue
             try:
-                if output.producer is not None and self._send_file():
-                    continue
                 data = output.data_to_send()
-            except Exception as exc:  # noqa: BLE001 - of a producer
+            except Exception as exc:  # noqa: BLE001 - of a producer, which is out of the queue now
                 self.fail(exc)
                 continue
             if not data:
                 return
             transport.write(data)
+            if not self.full:
+                self._alive = True
         self.flush_soon()
 
     def _send_file(self) -> bool:
@@ -166,7 +172,7 @@ class Connection(asyncio.Protocol, abc.ABC):
 
         It has, too, when the kernel takes no more for now: a chunk of it waits in the transport.
         """
-        with contextlib.suppress(OSError):  # which the transport will see, too
+        with contextlib.suppress(Exception):  # which the transport, or who reads it, will see, too
             sock = self.transport.get_extra_info("socket")
             return not self.tls and send_file(sock, self.output) > 0
         return False
@@ -193,8 +199,14 @@ class Connection(asyncio.Protocol, abc.ABC):
         except BaseException as exc:
             self.end(exc if isinstance(exc, Exception) else None)
             raise
-        self.transport = cast("asyncio.Transport", after)
-        self.full = self.paused = False
+        if after is None:  # it was closed meanwhile
+            self.end(None)
+            raise ConnectionAbortedError("the connection is closed")
+        self.transport = after
+        self.full = False
+        if self.paused:  # perhaps by what came right behind the handshake, and so `before` was
+            after.pause_reading()
+            before.resume_reading()
 
     def watch(self, idle_timeout: float | None) -> None:
         """From now on call `idle` when the peer does nothing for so many seconds."""
@@ -228,13 +240,90 @@ class Connection(asyncio.Protocol, abc.ABC):
         self.end(exc)
 
 
+class Handshake(asyncio.Protocol):
+    """A connection to a server before `protocol` hears of it: first they shake hands.
+
+    With ``create_server(ssl=...)`` nobody could close it meanwhile.
+    """
+
+    task: asyncio.Task[None]
+    _plain: asyncio.Transport
+
+    def __init__(
+        self,
+        protocol: asyncio.Protocol,
+        made: Callable[[Handshake], object],
+        context: ssl.SSLContext,
+        idle_timeout: float | None,
+    ) -> None:
+        self._protocol, self._made = protocol, made
+        self._context, self._idle_timeout = context, idle_timeout
+        self._early: list[bytes] = []  # what nobody could be given yet
+        self._ended = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._plain = cast("asyncio.Transport", transport)
+        self._plain.pause_reading()
+        self.task = asyncio.get_running_loop().create_task(self._shake_hands())
+        self._made(self)
+
+    def stop(self) -> None:
+        """Close, unless they have shaken hands."""
+        if self.task.cancel():
+            self._plain.abort()
+
+    def data_received(self, data: bytes) -> None:
+        self._early.append(data)
+
+    def eof_received(self) -> None:
+        self._ended = True
+        if self._plain.get_protocol() is self:  # under uvloop, before it could begin
+            self.stop()
+
+    async def _shake_hands(self) -> None:
+        loop, protocol = asyncio.get_running_loop(), self._protocol
+        loop.call_soon(self._begin)
+        try:
+            tls = await loop.start_tls(
+                self._plain,
+                self,
+                self._context,
+                server_side=True,
+                ssl_handshake_timeout=self._idle_timeout,
+                ssl_shutdown_timeout=CLOSE_TIMEOUT,
+            )
+        except Exception as exc:  # noqa: BLE001 - logged
+            log_error(exc)
+            self._plain.abort()
+            return
+        transport = cast("asyncio.Transport", tls)
+        transport.set_protocol(protocol)
+        protocol.connection_made(transport)
+        for data in self._early:  # it came right behind the handshake
+            protocol.data_received(data)
+        if self._ended:
+            protocol.eof_received()
+
+    def _begin(self) -> None:
+        """Hand over what uvloop has read all the same: the protocol is that of TLS now."""
+        tls = cast("asyncio.BufferedProtocol", self._plain.get_protocol())
+        data, self._early = b"".join(self._early), []
+        while data:
+            buffer = memoryview(tls.get_buffer(len(data)))
+            size = min(len(buffer), len(data))
+            buffer[:size] = data[:size]
+            tls.buffer_updated(size)
+            data = data[size:]
+
+
 class StreamProtocol(Connection):
     """What a `FramedStream` waits on. It reads one chunk more than somebody waits for."""
 
     def __init__(self) -> None:
         super().__init__()
         self._gone: Exception | None = None
-        self._failure: Exception | None = None  # of a producer for which nobody waits
+        self._ended = False  # the peer has sent its last byte
+        self._finishing = False  # everything has gone out, and nothing is taken any more
         self._receiver: asyncio.Future[None] | None = None
         self._marks: list[asyncio.Future[None]] = []  # those of `drain`, as they are in the queue
 
@@ -245,14 +334,16 @@ class StreamProtocol(Connection):
 
     def data_received(self, data: bytes) -> None:
         self._alive = True
-        self._take(data)
-        if not _wake(self._receiver):
-            self.pause_reading()
+        if not self._finishing:
+            self._take(data)
+            if not _wake(self._receiver):
+                self.pause_reading()
 
     def eof_received(self) -> bool:
+        self._ended = True
         self._take(b"")
         _wake(self._receiver)
-        return not self.tls  # whether the transport stays open
+        return not (self.tls or self._finishing)  # whether the transport stays open
 
     async def more(self, idle_timeout: float | None) -> None:
         """Wait until something came in, or the end."""
@@ -284,11 +375,21 @@ class StreamProtocol(Connection):
                 self._marks.remove(passed)
             self.check()
 
+    async def finish(self) -> None:
+        """Close, now that everything has gone out; but first let the peer read its last words."""
+        self._finishing = True
+        _wake(self._receiver, ConnectionAbortedError("the connection is closed"))
+        self.resume_reading()
+        if not self._ended and self.transport.can_write_eof():
+            self.transport.write_eof()
+            await asyncio.wait([self.closed], timeout=LINGER)
+        self.transport.close()
+        await asyncio.wait([self.closed])
+
     def check(self) -> None:
         """Raise what forbids to send."""
-        failure, self._failure = self._failure or self._gone, None
-        if failure is not None:
-            raise failure
+        if self._gone is not None:
+            raise self._gone
 
     def lost(self, exc: Exception | None) -> None:
         self._gone = exc or ConnectionAbortedError("the connection is closed")
@@ -300,9 +401,9 @@ class StreamProtocol(Connection):
         _wake(self._receiver, self._gone)
 
     def fail(self, exc: Exception) -> None:
-        # The first mark behind the producer is that of who pushed it.
-        if not any(_wake(passed, exc) for passed in self._marks):
-            self._failure = self._failure or exc
+        mark = self.output.producer  # who waits right behind the producer has pushed it
+        if not (isinstance(mark, _Mark) and _wake(mark.passed, exc)):
+            log_error(exc)
 
     def idle(self, exc: TimeoutError) -> None:
         for waiter in (self._receiver, *self._marks):
@@ -313,13 +414,13 @@ class _Mark:
     """A producer of nothing: when the queue has come to it, all before it has gone out."""
 
     def __init__(self, passed: asyncio.Future[None]) -> None:
-        self._passed = passed
+        self.passed = passed
 
     def more(self) -> bytes:
         return b""
 
     def close(self) -> None:
-        _wake(self._passed)
+        _wake(self.passed)
 
 
 class ChannelProtocol(Connection):
@@ -348,7 +449,8 @@ class ChannelProtocol(Connection):
         self._call(self.channel.connection_made)
 
     def data_received(self, data: bytes) -> None:
-        self._alive = self._noted = True  # we flush when all frames have been handled
+        self._noted = True  # we flush when all frames have been handled
+        self._alive = self._alive or not self.output.closing  # else it is dropped
         if self._handshake is not None:
             self._note_tls()
         try:
@@ -394,28 +496,28 @@ class ChannelProtocol(Connection):
             return
         if self.channel.closed:  # because a hook has raised
             self.end(None)
-        elif output.done:
+        elif output.done and not self.full:
             self._finish()
         elif request is not None:
             self.tls = True
             self.pause_reading()
             if request.ready:
                 self._handshake = self.loop.create_task(self._shake_hands(request))
-        elif output.congested:
+        elif output.congested or (output.closing and self.full):
             self.pause_reading()
         else:
             self.resume_reading()
 
     def _finish(self) -> None:
         """Close, now that everything has gone out; but first let the peer read its last words."""
-        if self._finishing or self.full:
+        if self._finishing:
             return
         self._finishing = True
         if self._timer is not None:
             self._timer.cancel()
+        self.resume_reading()
         lingers = not self._ended and self.transport.can_write_eof()
         if lingers:
-            self.resume_reading()
             # Not now: within resume_writing() the transport would do it a second time,
             # and log what the socket says to that.
             self.loop.call_soon(self._write_eof)

@@ -25,7 +25,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Self, TypeAlias, cast
+from typing import Self, TypeAlias, cast
 
 from framer import Channel, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
@@ -33,20 +33,22 @@ from framer_adapters._common import (
     IDLE_TIMEOUT,
     FramedBase,
     Host,
+    check_tls,
     log_error,
     unix_path,
 )
-from framer_adapters._protocols import ChannelProtocol, Pair, StreamProtocol
+from framer_adapters._protocols import ChannelProtocol, Handshake, Pair, StreamProtocol
 from framer_adapters._sockets import listen, remove_unix_socket
 from framer_adapters._stream import AsyncFramedBase, BusyGuard
 
-__all__ = ["FramedStream", "Server", "connect", "run_channel", "serve", "serve_channel"]
+__all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel", "Server"]
 
 
 class FramedStream(AsyncFramedBase):
     """Frames in, bytes and frames out, over a connection of asyncio, which it closes in the end.
 
-    What is sent goes out when the event loop has its turn, all of it in one write.
+    What is sent goes out when the event loop has its turn, all of it in one write;
+    over a pair at once, so that ``writer.close()`` loses nothing.
     A send waits only while there is too much to go out; if it is cancelled then,
     its bytes go out all the same, and so does what a producer gives.
 
@@ -56,6 +58,9 @@ class FramedStream(AsyncFramedBase):
         OSError              the connection is lost, closed, or the handshake failed
         TimeoutError         the peer did nothing for `idle_timeout`; it is an OSError, too
         framer.UsageError    another task is receiving; send_eof() was called
+
+    Over TLS asyncio resets a connection that is closed while the peer goes on sending:
+    what the peer has not read by then may be lost to it.
 
     Before `start_tls` await nothing but the `send` that tells the peer to start,
     or what the peer then says may be taken for plain text.
@@ -85,6 +90,7 @@ class FramedStream(AsyncFramedBase):
         pair = transport if isinstance(transport, tuple) else None
         self._protocol = StreamProtocol() if isinstance(transport, tuple) else transport
         self._protocol.attach(self._take, self.output)
+        self._gathers = pair is None  # else what was sent has to go before writer.close()
         if pair is not None:
             self._protocol.take_over(*pair)
 
@@ -108,11 +114,11 @@ class FramedStream(AsyncFramedBase):
             with contextlib.suppress(OSError):
                 async with asyncio.timeout(CLOSE_TIMEOUT):
                     self._check_open()
-                    if not self.output.closing:
+                    while not self.output.done:
                         await self._flush(to_the_end=True)
-                    protocol.resume_reading()  # for the peer's end of TLS
-                    self.transport.close()
-                    await asyncio.wait([protocol.closed])
+                        if not self.output:
+                            self.output.close_when_done()
+                    await protocol.finish()
         finally:
             self.transport.abort()
         await asyncio.wait([protocol.closed])
@@ -124,6 +130,8 @@ class FramedStream(AsyncFramedBase):
         await self._protocol.more(self.idle_timeout)
 
     async def _flush(self, *, to_the_end: bool = False) -> None:
+        if not self._gathers:
+            self._protocol.flush()
         await self._protocol.drain(self.idle_timeout, to_the_end=to_the_end)
 
     async def _shake_hands(self, request: TlsRequest) -> None:
@@ -160,14 +168,16 @@ class Server:
         """Accept connections, and have each spoken for by what `accept` returns."""
         loop = asyncio.get_running_loop()
         create = loop.create_server if self._path is None else loop.create_unix_server
-        options: dict[str, Any] = {"backlog": socket.SOMAXCONN}
-        if tls is not None:
-            options["ssl"] = tls
-            options["ssl_handshake_timeout"] = idle_timeout
-            options["ssl_shutdown_timeout"] = CLOSE_TIMEOUT
+
+        def accept_tls() -> asyncio.Protocol:
+            return Handshake(
+                accept(), self._add_handshake, cast("ssl.SSLContext", tls), idle_timeout
+            )
+
+        factory = accept if tls is None else accept_tls
         try:
             for sock in self.sockets:
-                self._servers.append(await create(accept, sock=sock, **options))
+                self._servers.append(await create(factory, sock=sock, backlog=socket.SOMAXCONN))
         except BaseException:
             self.close()
             raise
@@ -179,6 +189,9 @@ class Server:
         end.add_done_callback(self._running.pop)
         if self._stopped.is_set():
             stop()
+
+    def _add_handshake(self, handshake: Handshake) -> None:
+        self.add(handshake.task, handshake.stop)
 
     def close(self) -> None:
         """Stop accepting, cancel the handlers, and close the connections of channels."""
@@ -234,6 +247,7 @@ async def connect(
         OSError: no connection; TimeoutError and ``ssl.SSLError`` are such.
     """
     path = unix_path(host, port)
+    check_tls(tls)
     loop = asyncio.get_running_loop()
     protocol = StreamProtocol()
     stream = FramedStream(protocol, terminator, max_frame_size=max_frame_size)
@@ -279,6 +293,7 @@ async def serve(
         OSError: an address cannot be had.
     """
     FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_tls(tls)
     server = Server(host, port)
 
     def accept() -> asyncio.Protocol:
@@ -300,8 +315,11 @@ def _start_handler(server: Server, handler: Handler, stream: FramedStream) -> No
 async def _handle(handler: Handler, stream: FramedStream) -> None:
     try:
         async with stream:
-            await handler(stream)
-    except Exception as exc:  # noqa: BLE001 - logged
+            try:
+                await handler(stream)
+            except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
+                log_error(exc)
+    except Exception as exc:  # noqa: BLE001 - of a producer
         log_error(exc)
 
 
@@ -317,11 +335,16 @@ async def serve_channel(
 
     After `idle_timeout` the connection is closed, and the channel hears of a TimeoutError.
     """
+    check_tls(tls)
     server = Server(host, port)
 
     def accept() -> asyncio.Protocol:
         protocol = ChannelProtocol(factory, idle_timeout)
-        protocol.made = lambda: server.add(protocol.closed, partial(protocol.end, None))
+
+        def stop() -> None:  # but not at once: it may be a hook that closes the server
+            protocol.loop.call_soon(protocol.end, None)
+
+        protocol.made = lambda: server.add(protocol.closed, stop)
         return protocol
 
     return await server.start(accept, tls, idle_timeout)

@@ -5,7 +5,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from peers import client_tls, server_tls
 from worlds import AsyncioWorld, UvloopWorld
 
 import framer_adapters.asyncio as module
-from framer import Channel, UsageError
+from framer import PENDING, Channel, Pending, UsageError
 from framer_adapters.asyncio import (
     FramedStream,
     Server,
@@ -151,6 +151,41 @@ def test_aclose_that_is_cancelled(run: Run) -> None:
         right.close()
 
     run(main())
+
+
+class Late:
+    """A producer that has something the second time it is asked."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes | Pending] = [PENDING, b"late\n", b""]
+
+    def more(self) -> bytes | Pending:
+        return self.chunks.pop(0)
+
+
+def test_aclose_behind_another_task(run: Run) -> None:
+    """What is pushed while it waits goes out as well."""
+    frames: list[bytes] = []
+
+    async def handler(stream: FramedStream) -> None:
+        frames.extend([frame async for frame in stream])
+
+    async def main() -> None:
+        async with await serve(handler, HOST, 0) as server:
+            stream = await connect(HOST, server.port)
+            closing = asyncio.create_task(stream.aclose())
+            await asyncio.sleep(0)
+            late = Late()
+            stream.output.push_producer(late)
+            while len(late.chunks) == 3:
+                await asyncio.sleep(0)
+            stream.output.wake()
+            await closing
+            while not frames:
+                await asyncio.sleep(0)
+
+    run(main())
+    assert frames == [b"late"]
 
 
 def test_a_client_whose_handshake_fails(run: Run) -> None:
@@ -296,6 +331,64 @@ def test_what_a_stopped_server_leaves_of_channels(run: Run) -> None:
     run(main())
 
 
+def test_a_server_closed_while_peers_shake_hands(run: Run) -> None:
+    """Their connections are closed with it."""
+
+    async def main() -> None:
+        server = await serve_channel(Log, HOST, 0, tls=server_tls())
+        with socket.create_connection((HOST, server.port or 0)) as sock:
+            while not server._running:
+                await asyncio.sleep(0)
+            server.close()
+            await server.wait_closed()
+            await ended(sock)
+
+    run(main())
+
+
+def test_a_server_closed_by_a_hook(run: Run) -> None:
+    """The hook goes on, and the connection is lost after it."""
+    servers: list[Server] = []
+    log: list[str] = []
+
+    class Closes(Log):
+        def frame_received(self, frame: bytes) -> None:
+            servers[0].close()
+            self.push(frame)
+            log.append("the hook is over")
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            log.append("lost")
+
+    async def main() -> None:
+        servers.append(await serve_channel(Closes, HOST, 0))
+        async with await connect(HOST, servers[0].port) as stream:
+            await stream.send(b"x\n")
+            await servers[0].wait_closed()
+
+    run(main())
+    assert log == ["the hook is over", "lost"]
+
+
+def test_a_producer_that_fails_behind_a_handler(run: Run, caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, and the connection closed."""
+
+    def failing() -> Iterator[bytes]:
+        yield b"line\n"
+        raise ValueError("the producer's")
+
+    async def handler(stream: FramedStream) -> None:
+        stream.output.push_producer(failing())
+
+    async def main() -> None:
+        async with await serve(handler, HOST, 0) as server:
+            async with await connect(HOST, server.port) as stream:
+                assert [frame async for frame in stream] == [b"line"]
+
+    run(main())
+    assert "the producer's" in caplog.text
+
+
 # -- One conversation -------------------------------------------------------------------------
 
 
@@ -338,5 +431,25 @@ def test_no_plain_exception_in_a_hook() -> None:
         with pytest.raises(InterruptedRunError):
             await run_channel(Bad(), await asyncio.open_connection(sock=left))
         await ended(right)
+
+    asyncio.run(main())
+
+
+def test_a_pair_that_is_closed_by_its_writer() -> None:
+    """As callbacks of ``start_server`` do it: what was sent before goes out."""
+
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        stream = FramedStream((reader, writer), b"\r\n")
+        await stream.send_frame(await stream.receive_frame())
+        writer.close()
+        await writer.wait_closed()
+
+    async def main() -> None:
+        async with await asyncio.start_server(converse, "127.0.0.1", 0) as server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            writer.write(b"hello\r\n")
+            assert await reader.read() == b"hello\r\n"
+            writer.close()
+            await writer.wait_closed()
 
     asyncio.run(main())

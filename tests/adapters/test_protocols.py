@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -15,7 +16,7 @@ from peers import client_tls, pair, server_tls
 
 import framer_adapters._protocols as module
 from framer import PENDING, Channel, Framer, OutputQueue, Pending, TlsRequest, UsageError
-from framer_adapters._protocols import ChannelProtocol, StreamProtocol
+from framer_adapters._protocols import ChannelProtocol, Handshake, StreamProtocol
 
 T = TypeVar("T")
 MIB = 1 << 20
@@ -131,6 +132,70 @@ def test_taking_over_what_is_lost() -> None:
     run(main())
 
 
+def test_taking_over_what_is_reset() -> None:
+    """What had come in before comes first, then the error."""
+    log = Log()
+
+    async def main() -> None:
+        with pair(tcp=True) as (sock, _):
+            reader, writer = await asyncio.open_connection(sock=sock)
+            reader.feed_data(b"x\n")
+            writer.transport.abort()
+            reader.set_exception(ConnectionResetError())
+            protocol = ChannelProtocol(lambda: log, None)
+            protocol.take_over(reader, writer)
+            assert protocol.closed.done()
+            await asyncio.sleep(0)
+
+    run(main())
+    assert log.log == [b"x", ConnectionResetError]
+
+
+def test_what_is_taken_at_once_is_a_sign_of_life(tmp_path: Path) -> None:
+    """The transport never says that it has room again, for it always had."""
+    path = tmp_path / "file"
+    path.write_bytes(b"x")
+
+    async def main() -> None:
+        async with streams() as stream:
+            stream.protocol._alive = False
+            stream.output.push(b"x")
+            stream.protocol.flush()
+            assert stream.protocol._alive
+            stream.protocol._alive = False
+            stream.output.push_producer(path.open("rb"))
+            stream.protocol.flush()
+            assert stream.protocol._alive
+            stream.protocol._alive = False
+            stream.output.push(bytes(8 * MIB))
+            stream.protocol.flush()
+            assert not stream.protocol._alive
+
+    run(main())
+
+
+def test_a_file_that_cannot_be_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who reads it says what is wrong, and then it is gone; nothing goes round in circles."""
+
+    def broken(*_: object) -> int:
+        raise ValueError("send_file")
+
+    path = tmp_path / "file"
+    path.touch()
+    monkeypatch.setattr(module, "send_file", broken)
+
+    async def main() -> None:
+        async with streams() as stream:
+            file = path.open("rb")
+            file.close()
+            stream.output.push_producer(file)
+            with pytest.raises(ValueError, match="closed file"):
+                await stream.drain()
+            assert not stream.output
+
+    run(main())
+
+
 def test_many_chunks_of_a_producer() -> None:
     """Others have their turn now and then."""
     turns: list[int] = []
@@ -209,8 +274,8 @@ def test_reading_one_chunk_ahead() -> None:
     run(main())
 
 
-def test_producers_that_fail() -> None:
-    """The error goes to who waits for it, else to the next one to send; what is behind goes out."""
+def test_producers_that_fail(caplog: pytest.LogCaptureFixture) -> None:
+    """The error goes to who waits for it, else to the log; what is behind goes out."""
 
     async def main() -> None:
         async with streams() as stream:
@@ -223,13 +288,14 @@ def test_producers_that_fail() -> None:
             results = await asyncio.gather(first, second, return_exceptions=True)
             assert [str(error) for error in results] == ["mine", "theirs"]
             stream.output.push_producer(failing(ValueError("nobody's")))
-            assert await stream.read(12) == b"linelineline"
-            await asyncio.sleep(0)
-            with pytest.raises(ValueError, match="nobody's"):
-                stream.protocol.check()
-            stream.protocol.check()
+            stream.output.push(b"innocent")
+            await stream.drain()
+            assert await stream.read(20) == b"linelinelineinnocent"
+            await stream.drain()
 
     run(main())
+    assert "nobody's" in caplog.text
+    assert "theirs" not in caplog.text
 
 
 def test_a_send_that_need_not_wait() -> None:
@@ -342,6 +408,186 @@ def test_a_stream_over_tls() -> None:
         server.transport.close()
         await asyncio.wait([server.closed, client.closed])
         assert taken == [b"secret", b""]
+
+    run(main())
+
+
+def behind_the_handshake(sock: socket.socket, line: bytes) -> ssl.SSLObject:
+    """Shake hands as a client, and send a line together with the last of it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(MIB))
+    tls.write(line)
+    sock.sendall(outgoing.read())
+    tls.write(b"and another")
+    sock.sendall(outgoing.read())
+    return tls
+
+
+def test_what_comes_to_a_stream_right_behind_the_handshake() -> None:
+    """It is there, and so is what comes later."""
+
+    async def main() -> None:
+        with pair(tcp=True) as (sock, peer):
+            protocol, taken = StreamProtocol(), list[bytes]()
+            protocol.attach(taken.append, OutputQueue())
+            protocol.take_over(*await asyncio.open_connection(sock=sock))
+            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
+            await protocol.start_tls(TlsRequest(Framer(b"\n"), server_tls()), None, None)
+            await client
+            while b"".join(taken) != b"xand another":
+                await protocol.more(None)
+            protocol.end(None)
+            await asyncio.sleep(0)
+
+    run(main())
+
+
+def test_a_stream_closed_in_its_handshake() -> None:
+    """Who waits for that hears so."""
+
+    async def main() -> None:
+        async with streams() as stream:
+            request = TlsRequest(Framer(b"\n"), server_tls())
+            shaking = asyncio.create_task(stream.protocol.start_tls(request, None, None))
+            await asyncio.sleep(0.002)
+            stream.protocol.transport.abort()
+            with pytest.raises(ConnectionAbortedError):
+                await shaking
+
+    run(main())
+
+
+class Early(asyncio.Protocol):
+    """Take over from a `Handshake`, and write down what comes."""
+
+    def __init__(self) -> None:
+        self.log: list[bytes] = []
+        self.ended = asyncio.get_running_loop().create_future()
+
+    def data_received(self, data: bytes) -> None:
+        self.log.append(data)
+
+    def eof_received(self) -> None:
+        self.ended.set_result(None)
+
+
+def test_a_handshake_of_which_some_was_read_too_early() -> None:
+    """As uvloop does; and what comes right behind it is there, too."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pair(tcp=True) as (sock, peer):
+
+            def made(handshake: Handshake) -> None:
+                handshake.data_received(b"".join(hello))
+
+            sock.setblocking(False)
+            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
+            early = Early()
+            hello = [await loop.sock_recv(sock, MIB)]
+            handshake = Handshake(early, made, server_tls(), None)
+            await loop.connect_accepted_socket(lambda: handshake, sock)
+            await handshake.task
+            await client
+            while b"".join(early.log) != b"xand another":
+                await asyncio.sleep(0)
+            handshake._plain.abort()
+            await asyncio.sleep(0)
+
+    run(main())
+
+
+def test_what_came_before_a_handshake_was_told_of() -> None:
+    """It is handed on, and the end of it, too."""
+
+    async def main() -> None:
+        with pair(tcp=True) as (sock, peer):
+            early = Early()
+            handshake = Handshake(early, lambda _: None, server_tls(), None)
+            loop = asyncio.get_running_loop()
+            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
+            await loop.connect_accepted_socket(lambda: handshake, sock)
+            while handshake._plain.get_protocol() is handshake:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0)
+            handshake.data_received(b"<")
+            handshake.eof_received()
+            await handshake.task
+            await client
+            assert early.log[0] == b"<"
+            assert early.ended.done()
+            handshake._plain.abort()
+            await asyncio.sleep(0)
+
+    run(main())
+
+
+@pytest.mark.parametrize("ends", ["fails", "is stopped", "never begins"])
+def test_a_handshake_that(ends: str) -> None:
+    """The connection is closed."""
+
+    def made(handshake: Handshake) -> None:
+        if ends == "never begins":
+            handshake.eof_received()  # as uvloop may call it
+
+    def make() -> Handshake:
+        return Handshake(Early(), made, server_tls(), None)
+
+    async def main() -> None:
+        with pair(tcp=True) as (sock, peer):
+            loop = asyncio.get_running_loop()
+            _, handshake = await loop.connect_accepted_socket(make, sock)
+            if ends == "fails":
+                peer.send(b"no handshake\n")
+            elif ends == "is stopped":
+                handshake.stop()
+            await asyncio.wait([handshake.task])
+            handshake.stop()
+            await asyncio.sleep(0)
+            assert sock.fileno() == -1
+
+    run(main())
+
+
+def test_the_last_words_of_a_stream() -> None:
+    """What the peer goes on sending is read, and dropped, until it ends."""
+
+    async def main() -> None:
+        async with streams(tcp=True) as stream:
+            stream.output.push(bytes(MIB))
+            await stream.drain()
+            stream.peer.send(b"not read")
+            receiving = asyncio.create_task(stream.protocol.more(None))
+            await asyncio.sleep(0)
+            closing = asyncio.create_task(stream.protocol.finish())
+            with pytest.raises(ConnectionAbortedError):
+                await receiving
+            stream.peer.send(b"nor this")
+            assert await stream.read(MIB + 1) == bytes(MIB)
+            assert not closing.done()
+            stream.peer.shutdown(socket.SHUT_WR)
+            await closing
+            assert stream.taken in ([b""], [b"not read", b""])
+
+    run(main())
+
+
+def test_a_stream_closed_when_the_peer_has_ended() -> None:
+    """There is nothing to wait for."""
+
+    async def main() -> None:
+        async with streams() as stream:
+            stream.peer.shutdown(socket.SHUT_WR)
+            await stream.protocol.more(None)
+            await stream.protocol.finish()
+            assert stream.protocol.closed.done()
 
     run(main())
 
@@ -579,6 +825,25 @@ def test_the_end_is_sent_once() -> None:
         protocol.connection_lost(None)
 
     run(main())
+
+
+def test_a_peer_that_talks_but_does_not_read() -> None:
+    """What it says is dropped when the channel is closing, so it is let go all the same."""
+
+    class Brief(Log):
+        def connection_made(self) -> None:
+            self.push(bytes(8 * MIB))
+            self.close_when_done()
+
+    def script(sock: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            while True:
+                sock.sendall(b"x")
+                time.sleep(0.001)
+
+    brief = Brief()
+    converse(script, brief, idle_timeout=0.04)
+    assert brief.log == [TimeoutError]
 
 
 def test_a_silent_peer_of_a_channel() -> None:
