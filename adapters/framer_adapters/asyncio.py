@@ -130,7 +130,7 @@ class FramedStream(AsyncFramedBase):
         await self._protocol.more(self.idle_timeout)
 
     async def _flush(self, *, to_the_end: bool = False) -> None:
-        if not self._gathers:
+        if not (self._gathers or to_the_end):
             self._protocol.flush()
         await self._protocol.drain(self.idle_timeout, to_the_end=to_the_end)
 
