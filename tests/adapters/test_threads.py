@@ -215,9 +215,10 @@ def test_a_thread_that_cannot_start(
 
     ended = threading.Semaphore(0)
     with serving(lambda sock: Echo(sock, ended)) as server:
-        with monkeypatch.context() as patched, dial(server) as client:
+        with monkeypatch.context() as patched:
             patched.setattr(threading.Thread, "start", failing)
-            assert client.recv(1) == b""
+            with dial(server) as client:
+                assert client.recv(1) == b""
         with dial(server) as client:
             assert echoes(client)
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
