@@ -1,11 +1,14 @@
 # Everything that a person types is here; what a target needs it installs by itself into .venv.
 #
 # make test ARGS="-k netstring"   hands ARGS to pytest
+# make test ARGS="-n0 --pdb"      in one process, as a debugger wants it
 # make test PYTHON=python3.13     makes .venv with that Python (after a `make clean`)
 
 PYTHON ?=
 ARGS ?=
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
+# One process a CPU; what is left to do goes to whoever has nothing to do.
+PARALLEL = -n auto --maxprocesses 8 --dist worksteal
 VENV := .venv
 PY := $(VENV)/bin/python
 
@@ -27,7 +30,7 @@ demo: $(VENV)/.has-cli  ## see what framer does, in a minute
 	@$(PY) docs/examples/demo.py $(ARGS)
 
 test: $(VENV)/.has-tests  ## run the tests
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest $(PARALLEL) $(ARGS)
 
 lint: $(VENV)/.has-dev  ## check style and format
 	@$(PY) -m ruff check

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -92,10 +93,16 @@ def modules() -> Iterator[Module]:
             yield Module(path, name, tuple(tests[name]))
 
 
-def measure(module: Module, folder: Path) -> Result:
+def measure(module: Module) -> Result:
     """Run a module's own tests under coverage, and see what they reached."""
     if not module.tests:
         return Result(module, missing=f"no test file test_{module.name}.py")
+    with tempfile.TemporaryDirectory() as folder:
+        return measure_in(module, Path(folder))
+
+
+def measure_in(module: Module, folder: Path) -> Result:
+    """Do so with a folder for what coverage writes down."""
     data, report = folder / "data", folder / "report.json"
     environment = {**os.environ, "COVERAGE_FILE": str(data)}
     coverage = (sys.executable, "-m", "coverage")
@@ -133,13 +140,12 @@ def main() -> int:
     names = parser.parse_args().names
     chosen = [module for module in modules() if not names or module.name in names]
     results: list[Result] = []
-    for module in chosen:
-        with tempfile.TemporaryDirectory() as folder:
-            result = measure(module, Path(folder))
-        results.append(result)
-        percent = "  --  " if result.percent is None else f"{result.percent:5.1f}%"
-        print(f"{percent}  {module.label:42} {result.missing}".rstrip(), flush=True)
-        print(result.output, end="")
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for result in pool.map(measure, chosen):
+            results.append(result)
+            percent = "  --  " if result.percent is None else f"{result.percent:5.1f}%"
+            print(f"{percent}  {result.module.label:42} {result.missing}".rstrip(), flush=True)
+            print(result.output, end="")
     bad = [result.module.label for result in results if not result.ok]
     if bad or not results:
         print(f"\nNot covered by its own tests: {', '.join(bad) or 'nothing was measured'}")

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import nox
@@ -96,12 +97,26 @@ def make(session: nox.Session, target: str) -> None:
     session.run("make", target, external=True)
 
 
+def run_tests(session: nox.Session) -> None:
+    """Run the tests as `make test` does: one process a CPU."""
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+
+
 @nox.session(python=list(PYTHONS))
 def tests(session: nox.Session) -> None:
     """Run the tests in one of the Pythons found."""
     session.chdir(ROOT)
     session.install("-qq", "--editable", ".[all]", "--group", "tests")
-    session.run("python", "-m", "pytest", *session.posargs)
+    run_tests(session)
+
+
+@nox.session(venv_backend="none")
+def other_tests(session: nox.Session) -> None:
+    """Run the tests in every Python but that of .venv, in which `make test` runs them."""
+    this = f"{sys.version_info.major}.{sys.version_info.minor}"
+    for python in PYTHONS:
+        if python != this:
+            session.notify(f"tests-{python}")
 
 
 @nox.session(venv_backend="none")
@@ -140,4 +155,4 @@ def wheel(session: nox.Session) -> None:
 
     # The last line is to be pytest's own: it is what is read first.
     logging.getLogger("nox").setLevel(logging.WARNING)
-    session.run("python", "-m", "pytest", *session.posargs)
+    run_tests(session)

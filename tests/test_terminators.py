@@ -6,6 +6,7 @@ import array
 import copy
 import dataclasses
 import pickle
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias, assert_never, get_args
 
@@ -51,6 +52,11 @@ USES: dict[str, Use] = {
 }
 
 every_use = pytest.mark.parametrize("use", USES.values(), ids=USES)
+
+
+def label(value: object) -> str:
+    """Name a value in the name of a test, which has to be the same in every process."""
+    return re.sub(r" at 0x[0-9a-fA-F]+", "", repr(value))
 
 
 def length_of(header: bytes) -> int:
@@ -170,7 +176,7 @@ def test_wrong_values(use: Use, value: object, words: list[str]) -> None:
         (((b"\n",),), ["bytes"]),
         ((ANY_NEWLINE,), ["ANY_NEWLINE"]),
     ],
-    ids=repr,
+    ids=label,
 )
 def test_wrong_types(use: Use, value: object, words: list[str]) -> None:
     """A value of another type is a TypeError that shows it and says what to write."""
@@ -221,7 +227,9 @@ def test_ambiguous_at_every_door(use: Use) -> None:
 
 def made(kind: Any, *args: Any, **options: Any) -> Any:
     """Put off a construction that the type checkers would refuse, too."""
-    return pytest.param(lambda: kind(*args, **options), id=f"{kind.__name__}{args}{options}")
+    return pytest.param(
+        lambda: kind(*args, **options), id=f"{kind.__name__}{label(args)}{label(options)}"
+    )
 
 
 @pytest.mark.parametrize(
