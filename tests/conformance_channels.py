@@ -55,6 +55,11 @@ BOUND = 4 * MIB
 
 IDLE = 0.3
 
+# More than a peer's kernel takes at once, so that some of it is lost when a connection is reset;
+# and more than one read takes, so that some of it is unread at the close.
+LAST_WORD = b"the last word " * 20_000
+UNREAD = b"nobody reads this" * 30_000
+
 
 class Fault(Exception):
     """What hooks and producers raise here."""
@@ -536,7 +541,27 @@ class ChannelSuite(Conformance):
             assert peer.read_all() == b"431 too large"
             assert log.wait("lost") is None
 
-    def test_a_peer_that_never_ends(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_the_last_word_is_read_in_front_of_what_nobody_reads(
+        self, tls: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However much the peer has sent that is dropped, it can read all of the answer (A6)."""
+        hurry(self.world, monkeypatch, "LINGER", DEADLINE)
+
+        class Refusing(Recorder):
+            def frame_received(self, frame: bytes) -> None:
+                self.push(LAST_WORD)
+                self.close_when_done()
+
+        log = Log()
+        with self.serve(Refusing, log, tls=tls) as address, connect(address, tls=tls) as peer:
+            peer.send(b"x\n" + UNREAD)
+            assert digest(peer.read_all()) == digest(LAST_WORD)
+            peer.sock.close()
+            assert log.wait("lost") is None
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_a_peer_that_never_ends(self, tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
         """Nor does a peer that stays for ever keep the connection for ever."""
         hurry(self.world, monkeypatch, "LINGER", 0.1)
 
@@ -546,8 +571,24 @@ class ChannelSuite(Conformance):
                 self.close_when_done()
 
         log = Log()
-        with self.serve(Brief, log) as address, connect(address) as peer:
+        with self.serve(Brief, log, tls=tls) as address, connect(address, tls=tls) as peer:
             assert peer.read_all() == b"bye"
+            assert log.wait("lost") is None
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_a_peer_that_never_stops(self, tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Nor one that goes on sending: the time is counted from the last word."""
+        hurry(self.world, monkeypatch, "LINGER", 0.1)
+
+        class Brief(Recorder):
+            def frame_received(self, frame: bytes) -> None:
+                self.close_when_done()
+
+        log = Log()
+        with self.serve(Brief, log, tls=tls) as address, connect(address, tls=tls) as peer:
+            with contextlib.suppress(OSError):
+                while not log.all("lost"):
+                    peer.send(b"x\n" * 5000)
             assert log.wait("lost") is None
 
     def test_a_server_that_stops(self) -> None:

@@ -14,10 +14,22 @@ from itertools import permutations
 from pathlib import Path
 
 import pytest
-from conformance_channels import BOUND, IDLE, MIB, Conformance, Fault, Numbers, errors, hurry
+from conformance_channels import (
+    BOUND,
+    IDLE,
+    LAST_WORD,
+    MIB,
+    UNREAD,
+    Conformance,
+    Fault,
+    Numbers,
+    errors,
+    hurry,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from peers import (
+    DEADLINE,
     Background,
     Log,
     client_tls,
@@ -58,6 +70,11 @@ async def echo(stream: Stream) -> None:
 
 class StreamSuite(Conformance):
     """What holds for a FramedStream in every world."""
+
+    @pytest.fixture(autouse=True)
+    def _short_farewells(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Peers here rarely end first, and then closing takes as long as it may."""
+        hurry(self.world, monkeypatch, "LINGER", 0.05)
 
     # Frames in
 
@@ -590,6 +607,44 @@ class StreamSuite(Conformance):
             assert sock.fileno() == -1
             peer.read_until_gone()
         assert numbers.closed == 1
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_the_last_word_is_read_in_front_of_what_nobody_reads(
+        self, tls: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """However much the peer has sent that is dropped, it can read all of the answer (A6)."""
+        hurry(self.world, monkeypatch, "LINGER", DEADLINE)
+
+        async def handler(stream: Stream) -> None:
+            assert await stream.receive_frame() == b"x"
+            stream.output.push(LAST_WORD)
+
+        with (
+            self.world.stream_server(handler, tls=tls) as address,
+            connect(address, tls=tls) as peer,
+        ):
+            peer.send(b"x\n" + UNREAD)
+            assert digest(peer.read_all()) == digest(LAST_WORD)
+
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_a_peer_that_never_stops(self, tls: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It does not keep the stream open: the time is counted from the last word."""
+        hurry(self.world, monkeypatch, "LINGER", 0.1)
+        log = Log()
+
+        async def handler(stream: Stream) -> None:
+            assert await stream.receive_frame() == b"x"
+            await stream.aclose()
+            log.add("closed")
+
+        with (
+            self.world.stream_server(handler, tls=tls) as address,
+            connect(address, tls=tls) as peer,
+        ):
+            with contextlib.suppress(OSError):
+                while not log.all("closed"):
+                    peer.send(b"x\n" * 5000)
+            log.wait("closed")
 
     def test_a_context_manager(self) -> None:
         """An error that leaves the block closes the stream, too, and comes out as it is."""

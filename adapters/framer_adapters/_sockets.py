@@ -6,6 +6,7 @@ import contextlib
 import errno
 import io
 import os
+import selectors
 import socket
 import ssl
 import stat
@@ -21,13 +22,13 @@ __all__ = [
     "SEND_SIZE",
     "Piece",
     "close",
-    "has_unread",
     "listen",
     "next_piece",
     "remove_unix_socket",
     "send_file",
     "send_piece",
     "set_no_delay",
+    "wait_until_writable",
     "wrap_socket",
 ]
 
@@ -224,13 +225,41 @@ def close(sock: socket.socket, linger: float | None = None) -> None:
         linger: for how many seconds at the most to wait for the end of what the peer sends,
             and drop it: see `LINGER`. None: not at all.
     """
+    deadline = time.monotonic() + (linger or 0)
     with contextlib.closing(sock), contextlib.suppress(OSError, TypeError, ValueError):
         if isinstance(sock, ssl.SSLSocket):
-            sock.settimeout(0)
-            with contextlib.suppress(ssl.SSLWantReadError):  # the peer has not told so yet
-                sock.unwrap()
+            _say_farewell(sock, deadline)
         if linger is not None:
-            _linger(sock, time.monotonic() + linger)
+            _linger(sock, deadline)
+
+
+def _say_farewell(sock: ssl.SSLSocket, deadline: float) -> None:
+    """Send TLS's own end of the stream, and do not wait for that of the peer."""
+    sock.settimeout(0)
+    while True:
+        try:
+            sock.unwrap()
+        except ssl.SSLWantWriteError:
+            wait_until_writable(sock, max(deadline - time.monotonic(), 0.001))
+        except (ssl.SSLError, ValueError):  # the peer goes on sending, or has not shaken hands
+            return
+        else:
+            return
+
+
+def wait_until_writable(sock: socket.socket, timeout: float | None) -> None:
+    """Wait until the kernel takes more.
+
+    Raises:
+        BlockingIOError: `timeout` is 0.
+        TimeoutError: it took nothing for so many seconds.
+    """
+    if timeout == 0:
+        raise BlockingIOError("the socket does not block, so give it a timeout")
+    with selectors.DefaultSelector() as selector:
+        selector.register(sock, selectors.EVENT_WRITE)
+        if not selector.select(timeout):
+            raise TimeoutError("the peer took nothing in time")
 
 
 def _linger(sock: socket.socket, deadline: float) -> None:
@@ -241,11 +270,3 @@ def _linger(sock: socket.socket, deadline: float) -> None:
         raw.settimeout(sock, left)
         if not raw.recv(sock, SEND_SIZE):
             return
-
-
-def has_unread(sock: socket.socket) -> bool:
-    """Whether something came in that nobody has read, so that closing would be a reset."""
-    with contextlib.suppress(OSError, TypeError):  # a TypeError where it is of another make
-        sock.settimeout(0)
-        return bool(socket.socket.recv(sock, 1, socket.MSG_PEEK))
-    return False

@@ -18,7 +18,6 @@ b'hello, world'
 from __future__ import annotations
 
 import contextlib
-import selectors
 import socket
 import ssl
 import threading
@@ -31,7 +30,6 @@ from framer import (
     Channel,
     Event,
     Leftover,
-    OutputQueue,
     Producer,
     Terminator,
     TlsRequest,
@@ -42,29 +40,31 @@ from framer_adapters._common import (
     CLOSE_TIMEOUT,
     IDLE_TIMEOUT,
     LINGER,
-    RECEIVE_SIZE,
     FramedBase,
     Host,
     check_tls,
-    end_channel,
     log_error,
     unix_path,
 )
 from framer_adapters._sockets import (
     close,
-    has_unread,
-    next_piece,
-    send_piece,
     set_no_delay,
     wrap_socket,
 )
 from framer_adapters._threads import Server
+from framer_adapters._waits import (
+    TRY_AGAIN,
+    BlockingConversation,
+    BrokenError,
+    receive,
+    send_all,
+    send_to_the_end,
+    shake_hands,
+)
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel", "Server"]
 
 T = TypeVar("T")
-
-_TRY_AGAIN = (BlockingIOError, TimeoutError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class FramedStream(FramedBase):
@@ -137,7 +137,7 @@ class FramedStream(FramedBase):
         """
         with self._turn_to_send():
             self.output.push(data)
-            _send_all(self.transport, self.output)
+            send_all(self.transport, self.output)
 
     def send_frame(self, payload: bytes | bytearray | memoryview) -> None:
         """Send a frame, such as this terminator ends; errors are those of `send`."""
@@ -151,7 +151,7 @@ class FramedStream(FramedBase):
         """
         with self._turn_to_send():
             self.output.push_producer(producer)
-            _send_to_the_end(self.transport, self.output)
+            send_to_the_end(self.transport, self.output)
 
     def start_tls(
         self,
@@ -177,9 +177,9 @@ class FramedStream(FramedBase):
         )
         with self._turn_to_receive(), self._turn_to_send():
             request()
-            _send_to_the_end(self.transport, self.output)
+            send_to_the_end(self.transport, self.output)
             self.transport = wrap_socket(self.transport, request(), self.host)
-            _handshake(self.transport)
+            shake_hands(self.transport)
 
     def send_eof(self) -> None:
         """Tell the peer that no more comes; what it still has to say can be received.
@@ -190,7 +190,7 @@ class FramedStream(FramedBase):
         if isinstance(self.transport, ssl.SSLSocket):
             raise UsageError("send_eof() over TLS: it cannot end one direction alone; close()")
         with self._turn_to_send():
-            _send_to_the_end(self.transport, self.output)
+            send_to_the_end(self.transport, self.output)
             self.output.close_when_done()
             self.transport.shutdown(socket.SHUT_WR)
 
@@ -200,10 +200,12 @@ class FramedStream(FramedBase):
         Another thread that receives sees the end of the stream, or an OSError.
         """
         in_turn = self._sending.acquire(timeout=CLOSE_TIMEOUT)
+        said = False
         try:
             if in_turn and self._broken is None:
-                with contextlib.suppress(_BrokenError, OSError):
-                    _send_all(self.transport, self.output, time.monotonic() + CLOSE_TIMEOUT)
+                with contextlib.suppress(BrokenError, OSError):
+                    send_all(self.transport, self.output, time.monotonic() + CLOSE_TIMEOUT)
+                    said = not self.output
         finally:
             try:
                 self.output.close_when_done()
@@ -211,14 +213,16 @@ class FramedStream(FramedBase):
             finally:
                 if in_turn:
                     self._sending.release()
-                self._close_transport(wake=not in_turn or self._receiving.locked())
+                self._close_transport(wake=not in_turn or self._receiving.locked(), said=said)
 
-    def _close_transport(self, *, wake: bool) -> None:
-        if not wake:
-            close(self.transport, LINGER if has_unread(self.transport) else None)
-        else:  # to close it would not wake who waits in it
+    def _close_transport(self, *, wake: bool, said: bool) -> None:
+        if wake:  # to close it would not wake who waits in it
             with contextlib.suppress(OSError):
                 socket.socket.shutdown(self.transport, socket.SHUT_RDWR)
+            self.transport.close()
+        elif said:
+            close(self.transport, None if self._ended or self._lost else LINGER)
+        else:  # and over TLS the peer sees that something was cut off
             self.transport.close()
 
     def __enter__(self) -> Self:
@@ -247,8 +251,8 @@ class FramedStream(FramedBase):
         if self._lost is not None:
             raise self._lost
         try:
-            data = _receive(self.transport)
-        except _TRY_AGAIN:
+            data = receive(self.transport)
+        except TRY_AGAIN:
             raise
         except OSError as exc:
             self._lost = exc  # which a socket says only once
@@ -267,7 +271,7 @@ class FramedStream(FramedBase):
         with self._sending:
             try:
                 yield
-            except _BrokenError as exc:
+            except BrokenError as exc:
                 self._broken = exc.error
                 raise exc.error from None
 
@@ -364,8 +368,8 @@ def serve_channel(
 ) -> Server:
     """Listen, and run a channel for every connection; the arguments are those of `serve`."""
 
-    def make(sock: socket.socket) -> _Conversation:
-        return _Conversation(factory(), sock)
+    def make(sock: socket.socket) -> BlockingConversation:
+        return BlockingConversation(factory(), sock)
 
     return Server(host, port, make, tls, idle_timeout)
 
@@ -385,7 +389,7 @@ def run_channel(
     """
     if idle_timeout is not None:
         transport.settimeout(idle_timeout)
-    _Conversation(channel, transport).run()
+    BlockingConversation(channel, transport).run()
 
 
 class _Handling:
@@ -402,137 +406,10 @@ class _Handling:
     def run(self) -> None:
         try:
             with self._stream:
-                _handshake(self.transport)
-                self._handler(self._stream)
-        except Exception as exc:  # noqa: BLE001 - logged
+                try:
+                    shake_hands(self.transport)
+                    self._handler(self._stream)
+                except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
+                    log_error(exc)
+        except Exception as exc:  # noqa: BLE001 - of a producer
             log_error(exc)
-
-
-class _Conversation:
-    """A channel and its socket."""
-
-    def __init__(self, channel: Channel, transport: socket.socket) -> None:
-        self._channel = channel
-        self.transport = transport
-        self._ended = False  # the peer has sent its last byte
-
-    def run(self) -> None:
-        error: Exception | None = None
-        over = False
-        try:
-            self._converse()
-            over = self._channel.hook_error is None
-        except _BrokenError as exc:
-            error = exc.error
-        except Exception as exc:  # noqa: BLE001 - given to the channel, and logged
-            error = exc
-        finally:
-            if over:
-                close(self.transport, None if self._ended else LINGER)
-            else:  # and over TLS the peer sees that something was cut off
-                self.transport.close()
-            end_channel(self._channel, error)
-
-    def _converse(self) -> None:
-        channel, output = self._channel, self._channel.output
-        ready = threading.Event()
-        output.on_ready = ready.set
-        _handshake(self.transport)
-        if not channel.closing:
-            channel.connection_made()
-        while True:
-            ready.clear()
-            try:
-                _send_all(self.transport, output)
-            except _BrokenError:
-                self._receive_the_rest()
-                raise
-            request = channel.tls_request
-            if output.done:
-                break
-            if request is not None and request.ready:
-                self.transport = wrap_socket(self.transport, request, None)
-                _handshake(self.transport)
-                channel.receive_tls()
-            elif self._ended or output.congested or request is not None:
-                _wait(ready, self.transport)  # a producer has nothing yet
-            elif data := _receive(self.transport):
-                channel.receive_data(data)
-            else:
-                self._ended = True
-                channel.receive_eof()
-
-    def _receive_the_rest(self) -> None:
-        """Deliver what came in before the connection was lost: the kernel still has it."""
-        channel, deadline = self._channel, time.monotonic() + LINGER
-        with contextlib.suppress(OSError):
-            while not channel.closing and channel.tls_request is None:
-                channel.output.discard()  # nobody will get it
-                self.transport.settimeout(max(deadline - time.monotonic(), 0))
-                if not (data := _receive(self.transport)):
-                    return
-                channel.receive_data(data)
-
-
-def _receive(sock: socket.socket) -> bytes:
-    while True:
-        try:
-            return sock.recv(RECEIVE_SIZE)
-        except InterruptedError:
-            continue
-
-
-class _BrokenError(Exception):
-    """What a socket says when nothing more can be sent, told from what producers raise."""
-
-    def __init__(self, error: OSError) -> None:
-        self.error = error
-
-
-def _send_all(sock: socket.socket, output: OutputQueue, deadline: float | None = None) -> None:
-    """Send what the queue has to give now, by the deadline if there is one."""
-    while output and (piece := next_piece(sock, output)):
-        try:
-            if deadline is not None:
-                sock.settimeout(max(deadline - time.monotonic(), 0))
-            send_piece(sock, output, piece)
-        except InterruptedError:
-            continue
-        except BlockingIOError:  # sendfile, unlike send, does not wait by itself
-            _wait_until_writable(sock)
-        except _TRY_AGAIN:
-            raise
-        except OSError as exc:
-            raise _BrokenError(exc) from exc
-
-
-def _send_to_the_end(sock: socket.socket, output: OutputQueue) -> None:
-    """Send all, and wait for producers that have nothing yet to be woken by another thread."""
-    ready = threading.Event()
-    output.on_ready = ready.set
-    while True:
-        ready.clear()
-        _send_all(sock, output)
-        if not output:
-            return
-        _wait(ready, sock)
-
-
-def _wait(ready: threading.Event, sock: socket.socket) -> None:
-    if not ready.wait(sock.gettimeout()):
-        raise TimeoutError("nothing to send or to receive came in time")
-
-
-def _wait_until_writable(sock: socket.socket) -> None:
-    timeout = sock.gettimeout()
-    if timeout == 0:
-        raise BlockingIOError("the socket does not block, so give it a timeout")
-    with selectors.DefaultSelector() as selector:
-        selector.register(sock, selectors.EVENT_WRITE)
-        if not selector.select(timeout):
-            raise TimeoutError("the peer took nothing in time")
-
-
-def _handshake(sock: socket.socket) -> None:
-    if isinstance(sock, ssl.SSLSocket):
-        sock.do_handshake()

@@ -23,10 +23,10 @@ b'hello, world'
 from __future__ import annotations
 
 import contextlib
-import math
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Final, NoReturn, TypeVar, cast
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, Final, NoReturn, cast
 
 try:
     import trio
@@ -35,30 +35,116 @@ except ImportError as exc:
 
 from framer import Channel, OutputQueue, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
-    CLOSE_TIMEOUT,
     IDLE_TIMEOUT,
-    LINGER,
     RECEIVE_SIZE,
     FramedBase,
     Host,
     certificate_name,
     check_tls,
-    end_channel,
     log_error,
     server_side,
     unix_path,
 )
 from framer_adapters._sockets import listen, remove_unix_socket, send_file
-from framer_adapters._stream import AsyncFramedBase, BusyGuard
+from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 
-T = TypeVar("T")
 
-_PEER_ERRORS: Final = (trio.BrokenResourceError, trio.EndOfChannel, trio.TooSlowError)
+class _Trio(TaskWorld):
+    """How trio receives, sends and closes."""
+
+    runtime: ClassVar[Any] = trio
+    lost: ClassVar[tuple[type[Exception], ...]] = (trio.BrokenResourceError,)
+    of_the_peer: ClassVar[tuple[type[Exception], ...]] = (
+        trio.BrokenResourceError,
+        trio.EndOfChannel,
+        trio.TooSlowError,
+    )
+
+    def open_tasks(self) -> AbstractAsyncContextManager[trio.Nursery]:
+        return trio.open_nursery()
+
+    async def receive(self, transport: trio.abc.Stream) -> bytes:
+        data = await transport.receive_some(RECEIVE_SIZE)
+        if not data:
+            await trio.lowlevel.cancel_shielded_checkpoint()
+        return bytes(data)
+
+    async def send(self, transport: trio.abc.Stream, data: bytes | memoryview) -> int:
+        if type(transport) is not trio.SocketStream:
+            await transport.send_all(data)
+            return len(data)
+        try:
+            return await transport.socket.send(data)
+        except OSError as exc:
+            raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
+
+    async def send_file(self, transport: trio.abc.Stream, output: OutputQueue) -> bool:
+        if output.producer is not None and type(transport) is trio.SocketStream:
+            with contextlib.suppress(BlockingIOError, ConnectionError):  # send() waits, or fails
+                if send_file(transport.socket, output):
+                    await trio.lowlevel.checkpoint()
+                    return True
+        return False
+
+    def knows_what_went(self, transport: trio.abc.Stream) -> bool:
+        return type(transport) is trio.SocketStream
+
+    async def wrap(
+        self, transport: trio.abc.Stream, request: TlsRequest, host: str | None
+    ) -> trio.abc.Stream:
+        encrypted = trio.SSLStream(
+            transport,
+            cast("ssl.SSLContext", request.context),
+            server_side=server_side(request),
+            server_hostname=certificate_name(request, host),
+        )
+        await encrypted.do_handshake()
+        return encrypted
+
+    async def shake_hands(self, transport: trio.abc.Stream) -> None:
+        if (do_handshake := getattr(transport, "do_handshake", None)) is not None:
+            await do_handshake()
+
+    def take_from_tls(self, transport: trio.abc.Stream) -> trio.abc.Stream | None:
+        below: trio.abc.Stream | None = getattr(transport, "transport_stream", None)
+        if below is not None:
+            transport.transport_stream = _Mute(below)  # type: ignore[attr-defined]
+        return below
+
+    async def end(self, transport: trio.abc.Stream) -> None:
+        if not isinstance(transport, trio.abc.HalfCloseableStream):
+            raise NotImplementedError
+        await transport.send_eof()
+
+    async def close(self, transport: trio.abc.Stream) -> None:
+        await trio.aclose_forcefully(transport)
 
 
-class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
+class _Mute(trio.abc.Stream):
+    """What TLS says farewell through: it sends, and neither receives nor closes."""
+
+    def __init__(self, transport: trio.abc.Stream) -> None:
+        self._transport = transport
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._transport.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._transport.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        raise trio.WouldBlock
+
+    async def aclose(self) -> None:
+        pass
+
+
+_WORLD: Final = _Trio()
+
+
+class FramedStream(TaskFramedStream, trio.abc.AsyncResource):
     """Frames in, bytes and frames out, over a ``trio.abc.Stream``, which it closes in the end.
 
     The arguments are those of `connect`, and what its methods raise is this:
@@ -72,6 +158,7 @@ class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
     """
 
     _end_of_stream = trio.EndOfChannel
+    _world = _WORLD
 
     def __init__(
         self,
@@ -80,89 +167,12 @@ class FramedStream(AsyncFramedBase, trio.abc.AsyncResource):
         *,
         max_frame_size: int | None = 65536,
     ) -> None:
-        super().__init__(terminator, max_frame_size)
-        self.transport = transport
-        self._lost: trio.BrokenResourceError | None = None
-        self._cut_off = False  # a send stopped who knows where
-        self._closed = False
-        self._dropped = False  # not all was sent when it was closed
-        self._receiving = BusyGuard(trio.BusyResourceError, "another task is receiving")
-        self._sending = trio.Lock()
+        super().__init__(transport, terminator, max_frame_size)
 
-    async def send_eof(self) -> None:  # noqa: D102 - the base has it, as of all that follows
-        if self._closed:
-            raise trio.ClosedResourceError("the stream is closed")
+    def _check_half_close(self) -> None:
         if not isinstance(self.transport, trio.abc.HalfCloseableStream):
             kind = type(self.transport).__name__
             raise UsageError(f"send_eof(): {kind} cannot end one direction alone; aclose()")
-        await self._flush(to_the_end=True)
-        self.output.close_when_done()
-        await self.transport.send_eof()
-
-    async def aclose(self) -> None:  # noqa: D102
-        self._closed = True
-        self.output.close_when_done()
-        gone = (*_PEER_ERRORS, trio.ClosedResourceError)
-        with trio.move_on_after(CLOSE_TIMEOUT), contextlib.suppress(*gone):
-            async with self.transport:
-                try:
-                    await self._flush()
-                finally:
-                    self._dropped = self._dropped or bool(self.output)
-                    self.output.discard()
-
-    def _check_open(self) -> None:
-        if self.output.closing:
-            raise trio.ClosedResourceError("the stream is closed, or send_eof() was called")
-
-    async def _receive(self, take: Callable[[], T]) -> T:
-        await trio.lowlevel.checkpoint()  # also when a frame is ready
-        if self._closed:
-            raise trio.ClosedResourceError("the stream is closed")
-        return await super()._receive(take)
-
-    async def _fill(self) -> None:
-        try:
-            with _time_limit(self.idle_timeout):
-                data = await _receive_some(self.transport)
-        except trio.BrokenResourceError as exc:
-            self._lost = exc
-            raise
-        if not data and self._lost is not None:  # a socket says it once, and then looks ended
-            raise self._lost
-        self._take(data)
-
-    async def _flush(self, *, to_the_end: bool = False) -> None:
-        async with self._sending:
-            if self._cut_off:
-                raise trio.BrokenResourceError("an earlier send did not complete; aclose()")
-            while True:
-                ready = trio.Event()
-                self.output.on_ready = ready.set
-                await self._send_now()
-                if self._dropped or (self._closed and self.output):
-                    raise trio.ClosedResourceError("the stream was closed before all was sent")
-                if not (len(self.output) or (to_the_end and self.output)):
-                    return
-                await ready.wait()  # also if it is bytes that stand behind a producer
-
-    async def _send_now(self) -> None:
-        more = True
-        try:
-            while more and self.output:
-                with _time_limit(self.idle_timeout):
-                    more = await _send_some(self.transport, self.output)
-        except trio.BrokenResourceError as exc:
-            self._lost = exc
-            raise
-        except (trio.Cancelled, trio.TooSlowError):
-            self._cut_off = type(self.transport) is not trio.SocketStream
-            raise
-
-    async def _shake_hands(self, request: TlsRequest) -> None:
-        self.transport = encrypted = _wrap(self.transport, request, self.host)
-        with _time_limit(self.idle_timeout):
-            await encrypted.do_handshake()
 
 
 async def connect(
@@ -242,11 +252,14 @@ async def serve(
         stream.idle_timeout = idle_timeout
         try:
             async with stream:
-                if tls is not None:
-                    await stream.start_tls(tls, server_side=True)
-                await handler(stream)
-        except Exception as exc:  # noqa: BLE001 - of one connection; the others live
-            log_error(exc, _PEER_ERRORS)
+                try:
+                    if tls is not None:
+                        await stream.start_tls(tls, server_side=True)
+                    await handler(stream)
+                except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
+                    log_error(exc, _WORLD.of_the_peer)
+        except Exception as exc:  # noqa: BLE001 - of a producer; the other connections live
+            log_error(exc, _WORLD.of_the_peer)
 
     await _serve(converse, host, port, task_status)
 
@@ -290,118 +303,7 @@ async def run_channel(
         idle_timeout: for how many seconds the peer may neither send nor take a byte;
             None: for ever.
     """
-    await _Conversation(channel, transport, idle_timeout).run()
-
-
-class _Conversation:
-    """A channel and its stream: one task receives, the other sends, and sees when it is over."""
-
-    def __init__(
-        self, channel: Channel, transport: trio.abc.Stream, idle_timeout: float | None
-    ) -> None:
-        self._channel = channel
-        self._output = channel.output
-        self._transport = transport
-        self._idle_timeout = math.inf if idle_timeout is None else idle_timeout
-        self._idle = trio.move_on_after(self._idle_timeout)
-        self._phase = trio.CancelScope()  # in plain text, or encrypted
-        self._reading = trio.CancelScope()  # likewise, but only until TLS is asked for
-        self._resting = trio.lowlevel.ParkingLot()  # who has nothing to do for now
-        self._ended = False  # the peer has sent its last byte
-        self._unsent: trio.BrokenResourceError | None = None  # why nothing can be sent
-
-    async def run(self) -> None:
-        error: Exception | None = None
-        try:
-            with self._idle:
-                await self._converse()
-            if self._idle.cancelled_caught:
-                error = TimeoutError(f"the peer was idle for {self._idle_timeout} seconds")
-            elif self._channel.hook_error is None:
-                await self._close()
-        except* Exception as group:  # noqa: BLE001 - given to the channel, and logged
-            error = group.exceptions[0]
-        finally:
-            try:
-                await trio.aclose_forcefully(self._transport)
-            finally:
-                end_channel(self._channel, error, _PEER_ERRORS)
-
-    async def _converse(self) -> None:
-        self._output.on_ready = self._on_ready
-        begin = self._channel.connection_made
-        while not self._output.done:
-            async with trio.open_nursery() as nursery:
-                self._phase, self._reading = nursery.cancel_scope, trio.CancelScope()
-                if self._channel.tls_request is not None:
-                    self._transport = _wrap(self._transport, self._channel.tls_request, None)
-                if (shake_hands := getattr(self._transport, "do_handshake", None)) is not None:
-                    await shake_hands()
-                    self._touch()
-                begin()
-                nursery.start_soon(self._receive)
-                await self._send()
-                nursery.cancel_scope.cancel()
-            if self._unsent is not None:
-                raise self._unsent
-            begin = self._channel.receive_tls
-
-    async def _receive(self) -> None:
-        with self._reading:
-            while not self._ended:
-                if self._unsent is not None:
-                    self._output.discard()
-                if self._output.congested or self._channel.tls_request is not None:
-                    await self._resting.park()
-                    continue
-                data = await _receive_some(self._transport)
-                self._touch()
-                if data:
-                    self._channel.receive_data(data)
-                elif self._unsent is not None:
-                    raise self._unsent
-                else:
-                    self._ended = True
-                    self._channel.receive_eof()
-
-    async def _send(self) -> None:
-        """Send until all has been said, or TLS is to start."""
-        try:
-            while True:
-                if self._channel.tls_request is not None:
-                    self._reading.cancel()  # the answer to what is sent now is the handshake's
-                if await _send_some(self._transport, self._output):
-                    self._touch()
-                    self._resting.unpark_all()  # there may be room for more
-                    continue
-                request = self._channel.tls_request
-                if self._output.done or (request is not None and request.ready):
-                    return
-                await self._resting.park()
-        except trio.BrokenResourceError as exc:
-            self._unsent = exc
-            self._resting.unpark_all()
-            await trio.sleep(LINGER)  # while the receiver takes what came in before
-
-    async def _close(self) -> None:
-        """Without TLS end the stream, and wait a while for the peer to do so, too: see `LINGER`."""
-        with trio.move_on_after(LINGER), contextlib.suppress(trio.BrokenResourceError):
-            if isinstance(self._transport, trio.abc.HalfCloseableStream) and not self._ended:
-                await self._transport.send_eof()
-                while await _receive_some(self._transport):
-                    pass
-            await self._transport.aclose()
-
-    def _on_ready(self) -> None:
-        self._resting.unpark_all()
-        if self._output.done:  # a send may be stuck with what has been discarded
-            self._phase.cancel()
-
-    def _touch(self) -> None:
-        """The peer is alive: move the deadline, but not for next to nothing, for that costs."""
-        deadline = trio.current_time() + self._idle_timeout
-        if deadline > self._idle.deadline + self._idle_timeout / 100:
-            self._idle.deadline = deadline
+    await TaskConversation(_WORLD, channel, transport, idle_timeout).run()
 
 
 async def _serve(
@@ -418,53 +320,3 @@ async def _serve(
     finally:
         if path is not None:
             remove_unix_socket(path)
-
-
-async def _receive_some(transport: trio.abc.Stream) -> bytes:
-    """Receive; before it says that this is the end, a send that saw a reset has its say."""
-    data = await transport.receive_some(RECEIVE_SIZE)
-    if not data:
-        await trio.lowlevel.cancel_shielded_checkpoint()
-    return bytes(data)
-
-
-async def _send_some(transport: trio.abc.Stream, output: OutputQueue) -> bool:
-    """Send some of what is next; return False if there is nothing now.
-
-    Over a ``trio.SocketStream`` the queue holds what was not sent, also when it is cancelled.
-    """
-    sock = transport.socket if type(transport) is trio.SocketStream else None
-    if sock is not None:
-        with contextlib.suppress(BlockingIOError, ConnectionError):  # send() waits, or fails
-            if send_file(sock, output):
-                await trio.lowlevel.checkpoint()
-                return True
-    data = output.next_buffer(RECEIVE_SIZE)
-    sent = len(data)
-    if sent == 0:
-        return False
-    if sock is None:
-        await transport.send_all(data)
-    else:
-        try:
-            sent = await sock.send(data)
-        except OSError as exc:
-            raise trio.BrokenResourceError(f"socket connection broken: {exc}") from exc
-    with contextlib.suppress(ValueError):  # it was discarded meanwhile
-        output.advance(sent)
-    return True
-
-
-def _wrap(
-    transport: trio.abc.Stream, request: TlsRequest, host: str | None
-) -> trio.SSLStream[trio.abc.Stream]:
-    """Put TLS on a stream, without shaking hands yet."""
-    context = cast("ssl.SSLContext", request.context)
-    name = certificate_name(request, host)
-    return trio.SSLStream(
-        transport, context, server_side=server_side(request), server_hostname=name
-    )
-
-
-def _time_limit(seconds: float | None) -> contextlib.AbstractContextManager[object]:
-    return trio.fail_after(math.inf if seconds is None else seconds)

@@ -35,6 +35,7 @@ from worlds import AnyioWorld
 
 import framer_adapters.anyio as adapter
 from framer import PENDING, Channel
+from framer_adapters import _tasks
 from framer_adapters.anyio import FramedStream, connect, run_channel, serve, serve_channel
 
 T = TypeVar("T")
@@ -212,8 +213,9 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all that takes its time hurry up."""
-    for name in ("LINGER", "CLOSE_TIMEOUT", "_PAUSE"):
-        monkeypatch.setattr(adapter, name, TICK)
+    monkeypatch.setattr(_tasks, "LINGER", TICK)
+    monkeypatch.setattr(_tasks, "CLOSE_TIMEOUT", TICK)
+    monkeypatch.setattr(adapter, "_PAUSE", TICK)
 
 
 # What all adapters have in common
@@ -824,7 +826,7 @@ async def test_tls_from_elsewhere_when_the_answer_is_there_at_once() -> None:
 @everywhere
 async def test_the_last_word_is_not_given_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """After LINGER it is closed; what cannot be half-closed, or is lost by then, at once."""
-    monkeypatch.setattr(adapter, "LINGER", 12 * TICK)
+    monkeypatch.setattr(_tasks, "LINGER", 12 * TICK)
     for error in (None, NotImplementedError(), anyio.BrokenResourceError()):
         script = Script(b"QUIT\n", end=False)
         script.eof_error = error

@@ -21,7 +21,6 @@ from framer import PENDING, Framer, OutputQueue, TlsRequest
 from framer_adapters import _sockets
 from framer_adapters._sockets import (
     close,
-    has_unread,
     listen,
     next_piece,
     remove_unix_socket,
@@ -398,18 +397,6 @@ def test_what_is_discarded_while_it_is_sent(pair: tuple[socket.socket, socket.so
 
 
 # Closing
-
-
-def test_unread() -> None:
-    """Closing would be a reset if there is something, and only then."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        assert not has_unread(ours)
-        theirs.send(b"x")
-        assert has_unread(ours)
-        assert ours.recv(9) == b"x"
-        close(ours)
-        assert not has_unread(ours)
 
 
 def test_lingering_reads_to_the_end(pair: tuple[socket.socket, socket.socket]) -> None:
