@@ -14,7 +14,7 @@ from peers import server_tls
 from worlds import BlockingWorld
 
 from framer import PENDING, Channel, OutputQueue, Pending, UsageError
-from framer_adapters import blocking
+from framer_adapters import _waits, blocking
 from framer_adapters.blocking import FramedStream, run_channel
 
 DEADLINE = 20.0
@@ -33,6 +33,13 @@ class TestStreams(conformance.StreamSuite):
     """Streams, each in a thread."""
 
     world = BlockingWorld()
+
+
+@pytest.fixture(autouse=True)
+def _short_farewells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Peers here rarely end first, and then closing takes as long as it may."""
+    for module in (blocking, _waits):
+        monkeypatch.setattr(module, "LINGER", 0.05)
 
 
 @pytest.fixture
@@ -147,8 +154,11 @@ def test_a_file_that_the_peer_does_not_take(pair: Pair, large_file: Path) -> Non
     assert received == [bytes(8 * MIB) + b"end"]
 
 
-def test_a_file_over_a_socket_that_does_not_block(pair: Pair, large_file: Path) -> None:
+def test_a_file_over_a_socket_that_does_not_block(
+    pair: Pair, large_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """There is no way to wait, and the error says what to do."""
+    monkeypatch.setattr(blocking, "CLOSE_TIMEOUT", 0.05)
     pair[0].settimeout(0)
     with FramedStream(pair[0]) as stream, pytest.raises(BlockingIOError, match="give it a timeout"):
         stream.send_producer(large_file.open("rb"))
@@ -381,8 +391,9 @@ def test_arguments_are_looked_at_before_anything_is_opened() -> None:
 # The last word
 
 
-def test_the_last_word_of_a_stream_is_not_lost() -> None:
+def test_the_last_word_of_a_stream_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the peer has sent, and nobody read, does not reset the connection."""
+    monkeypatch.setattr(blocking, "LINGER", DEADLINE)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ours = socket.create_connection(listener.getsockname())
         theirs, _ = listener.accept()
@@ -404,9 +415,8 @@ def test_the_last_word_of_a_stream_is_not_lost() -> None:
     assert received == [data]
 
 
-def test_lingering_has_an_end(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lingering_has_an_end(pair: Pair) -> None:
     """A peer that goes on sending is heard for a while, and then no more."""
-    monkeypatch.setattr(blocking, "LINGER", 0.05)
 
     class Brief(Channel):
         def connection_made(self) -> None:
