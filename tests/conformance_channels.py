@@ -982,6 +982,21 @@ class ChannelSuite(Conformance):
         assert names[:6] == ["made", "frame", "frame", "tls", "frame", "frame"]
         assert len(log.all("tls")) == len(log.all("lost")) == 1
 
+    def test_start_tls_before_anything_else(self) -> None:
+        """The first hook may ask for it; what the peer has sent by then is the handshake's."""
+
+        class Encrypted(Echo):
+            def connection_made(self) -> None:
+                self.start_tls(server_tls())
+
+        log = Log()
+        with self.serve(Encrypted, log) as address:
+            for _ in range(5):
+                with connect(address, tls=True) as peer:
+                    peer.send(b"secret\r\n")
+                    assert peer.read(8) == b"secret\r\n"
+        assert len(log.all("tls")) == len(log.all("lost")) == 5
+
     def test_start_tls_as_a_client(self) -> None:
         """A channel may be the one that shakes hands first."""
 

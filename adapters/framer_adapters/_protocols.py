@@ -29,9 +29,10 @@ from framer_adapters._common import (
     log_error,
     server_side,
 )
+from framer_adapters._handshakes import Farewell, Secured, hand_over
 from framer_adapters._sockets import send_file
 
-__all__ = ["ChannelProtocol", "Handshake", "Pair", "StreamProtocol"]
+__all__ = ["ChannelProtocol", "Pair", "StreamProtocol"]
 
 Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -42,7 +43,7 @@ TICKS: Final = 4
 """How often in an idle timeout to look whether anything happened: no read sets a timer."""
 
 
-class Connection(asyncio.Protocol, abc.ABC):
+class Connection(Secured, abc.ABC):
     """What goes out through a transport, and whether the peer is alive.
 
     It is no `asyncio.BufferedProtocol`: what that reads has to be copied, for a framer keeps it.
@@ -65,6 +66,9 @@ class Connection(asyncio.Protocol, abc.ABC):
         self._timer: asyncio.TimerHandle | None = None
         self._former: asyncio.BaseProtocol = asyncio.Protocol()
         self._writer: asyncio.StreamWriter | None = None  # closes the transport when it is freed
+        self._early: list[bytes] = []  # what came in before TLS could be given it
+        self._ended = False  # the peer has sent its last byte
+        self._finishing = False  # everything has gone out, and nothing is taken any more
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -187,12 +191,14 @@ class Connection(asyncio.Protocol, abc.ABC):
         before.set_write_buffer_limits()
         self.tls = self.full = True  # for all but the handshake
         try:
+            name = certificate_name(request, host)
+            self.loop.call_soon(self._begin_tls, before)
             after = await self.loop.start_tls(
                 before,
                 self,
                 cast("ssl.SSLContext", request.context),
                 server_side=server_side(request),
-                server_hostname=certificate_name(request, host),
+                server_hostname=name,
                 ssl_handshake_timeout=idle_timeout,
                 ssl_shutdown_timeout=CLOSE_TIMEOUT,
             )
@@ -202,11 +208,48 @@ class Connection(asyncio.Protocol, abc.ABC):
         if after is None:  # it was closed meanwhile
             self.end(None)
             raise ConnectionAbortedError("the connection is closed")
-        self.transport = after
+        self.transport, self.below = after, before
         self.full = False
         if self.paused:  # perhaps by what came right behind the handshake, and so `before` was
             after.pause_reading()
             before.resume_reading()
+
+    def _begin_tls(self, before: asyncio.Transport) -> None:
+        early, self._early = self._early, []
+        if before.get_protocol() is not self:
+            hand_over(early, before)
+
+    # The end
+
+    def finish(self) -> None:
+        """Close, now that everything has gone out; but first let the peer read its last words.
+
+        Not now: within resume_writing() the transport would end its direction a second time,
+        and log what the socket says to that; and what TLS holds back has to be read first.
+        """
+        if not self._finishing:
+            self._finishing = True
+            if self._timer is not None:
+                self._timer.cancel()
+            self.resume_reading()
+            self.loop.call_soon(self._sign_off)
+
+    def _sign_off(self) -> None:
+        if self.closed.done():
+            return
+        patience = CLOSE_TIMEOUT
+        if self._ended:
+            self.transport.close()
+        elif self.transport.can_write_eof():
+            patience = LINGER
+            with contextlib.suppress(OSError, RuntimeError):  # it is lost, and we shall be told
+                self.transport.write_eof()
+        elif self.below is not None:
+            patience += LINGER
+            Farewell(self.transport, self.below).begin()
+        else:  # TLS that we have not begun
+            self.transport.close()
+        self._timer = self.loop.call_later(patience, self.transport.abort)
 
     def watch(self, idle_timeout: float | None) -> None:
         """From now on call `idle` when the peer does nothing for so many seconds."""
@@ -240,90 +283,12 @@ class Connection(asyncio.Protocol, abc.ABC):
         self.end(exc)
 
 
-class Handshake(asyncio.Protocol):
-    """A connection to a server before `protocol` hears of it: first they shake hands.
-
-    With ``create_server(ssl=...)`` nobody could close it meanwhile.
-    """
-
-    task: asyncio.Task[None]
-    _plain: asyncio.Transport
-
-    def __init__(
-        self,
-        protocol: asyncio.Protocol,
-        made: Callable[[Handshake], object],
-        context: ssl.SSLContext,
-        idle_timeout: float | None,
-    ) -> None:
-        self._protocol, self._made = protocol, made
-        self._context, self._idle_timeout = context, idle_timeout
-        self._early: list[bytes] = []  # what nobody could be given yet
-        self._ended = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._plain = cast("asyncio.Transport", transport)
-        self._plain.pause_reading()
-        self.task = asyncio.get_running_loop().create_task(self._shake_hands())
-        self._made(self)
-
-    def stop(self) -> None:
-        """Close, unless they have shaken hands."""
-        if self.task.cancel():
-            self._plain.abort()
-
-    def data_received(self, data: bytes) -> None:
-        self._early.append(data)
-
-    def eof_received(self) -> None:
-        self._ended = True
-        if self._plain.get_protocol() is self:  # under uvloop, before it could begin
-            self.stop()
-
-    async def _shake_hands(self) -> None:
-        loop, protocol = asyncio.get_running_loop(), self._protocol
-        loop.call_soon(self._begin)
-        try:
-            tls = await loop.start_tls(
-                self._plain,
-                self,
-                self._context,
-                server_side=True,
-                ssl_handshake_timeout=self._idle_timeout,
-                ssl_shutdown_timeout=CLOSE_TIMEOUT,
-            )
-        except Exception as exc:  # noqa: BLE001 - logged
-            log_error(exc)
-            self._plain.abort()
-            return
-        transport = cast("asyncio.Transport", tls)
-        transport.set_protocol(protocol)
-        protocol.connection_made(transport)
-        for data in self._early:  # it came right behind the handshake
-            protocol.data_received(data)
-        if self._ended:
-            protocol.eof_received()
-
-    def _begin(self) -> None:
-        """Hand over what uvloop has read all the same: the protocol is that of TLS now."""
-        tls = cast("asyncio.BufferedProtocol", self._plain.get_protocol())
-        data, self._early = b"".join(self._early), []
-        while data:
-            buffer = memoryview(tls.get_buffer(len(data)))
-            size = min(len(buffer), len(data))
-            buffer[:size] = data[:size]
-            tls.buffer_updated(size)
-            data = data[size:]
-
-
 class StreamProtocol(Connection):
     """What a `FramedStream` waits on. It reads one chunk more than somebody waits for."""
 
     def __init__(self) -> None:
         super().__init__()
         self._gone: Exception | None = None
-        self._ended = False  # the peer has sent its last byte
-        self._finishing = False  # everything has gone out, and nothing is taken any more
         self._receiver: asyncio.Future[None] | None = None
         self._marks: list[asyncio.Future[None]] = []  # those of `drain`, as they are in the queue
 
@@ -375,16 +340,9 @@ class StreamProtocol(Connection):
                 self._marks.remove(passed)
             self.check()
 
-    async def finish(self) -> None:
-        """Close, now that everything has gone out; but first let the peer read its last words."""
-        self._finishing = True
+    def finish(self) -> None:
+        super().finish()
         _wake(self._receiver, ConnectionAbortedError("the connection is closed"))
-        self.resume_reading()
-        if not self._ended and self.transport.can_write_eof():
-            self.transport.write_eof()
-            await asyncio.wait([self.closed], timeout=LINGER)
-        self.transport.close()
-        await asyncio.wait([self.closed])
 
     def check(self) -> None:
         """Raise what forbids to send."""
@@ -432,8 +390,6 @@ class ChannelProtocol(Connection):
         super().__init__()
         self._factory, self._idle_timeout = factory, idle_timeout
         self._handshake: asyncio.Task[None] | None = None
-        self._ended = False  # the peer has sent its last byte
-        self._finishing = False  # everything has gone out
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -451,8 +407,8 @@ class ChannelProtocol(Connection):
     def data_received(self, data: bytes) -> None:
         self._noted = True  # we flush when all frames have been handled
         self._alive = self._alive or not self.output.closing  # else it is dropped
-        if self._handshake is not None:
-            self._note_tls()
+        if self.channel.tls_request is not None and self._keeps_for_tls(data):
+            return
         try:
             self.channel.receive_data(data)
         except Exception as exc:  # noqa: BLE001 - logged
@@ -461,21 +417,23 @@ class ChannelProtocol(Connection):
 
     def eof_received(self) -> bool:
         self._ended = True
-        if self._handshake is not None:
-            self._note_tls()
-        self._call(self.channel.receive_eof)
-        if self._finishing:
-            self.transport.close()
-        return not self.tls  # whether the transport stays open
-
-    def _note_tls(self) -> None:
-        """The handshake has come to its end just now, unless these bytes are plain text.
-
-        uvloop reads straight after `connection_made`, though that paused it;
-        then the transport still has us for its protocol, and the channel refuses the bytes.
-        """
-        if self.transport.get_protocol() is not self:
+        if self.channel.tls_request is not None and self.transport.get_protocol() is not self:
             self._call(self.channel.receive_tls)
+        self._call(self.channel.receive_eof)
+        return not (self.tls or self._finishing)  # whether the transport stays open
+
+    def _keeps_for_tls(self, data: bytes) -> bool:
+        """Tell whether these bytes are of the handshake; else that has come to its end just now.
+
+        Reading has been paused; but uvloop does read straight after `connection_made`.
+        Then the transport still has us for its protocol.
+        """
+        if self.transport.get_protocol() is self:
+            self._early.append(data)
+            self.transport.pause_reading()
+            return True
+        self._call(self.channel.receive_tls)
+        return False
 
     def _call(self, receive: Callable[[], None]) -> None:
         try:
@@ -497,7 +455,7 @@ class ChannelProtocol(Connection):
         if self.channel.closed:  # because a hook has raised
             self.end(None)
         elif output.done and not self.full:
-            self._finish()
+            self.finish()
         elif request is not None:
             self.tls = True
             self.pause_reading()
@@ -507,28 +465,6 @@ class ChannelProtocol(Connection):
             self.pause_reading()
         else:
             self.resume_reading()
-
-    def _finish(self) -> None:
-        """Close, now that everything has gone out; but first let the peer read its last words."""
-        if self._finishing:
-            return
-        self._finishing = True
-        if self._timer is not None:
-            self._timer.cancel()
-        self.resume_reading()
-        lingers = not self._ended and self.transport.can_write_eof()
-        if lingers:
-            # Not now: within resume_writing() the transport would do it a second time,
-            # and log what the socket says to that.
-            self.loop.call_soon(self._write_eof)
-        else:
-            self.transport.close()
-        seconds = LINGER if lingers else CLOSE_TIMEOUT
-        self._timer = self.loop.call_later(seconds, self.transport.abort)
-
-    def _write_eof(self) -> None:
-        with contextlib.suppress(OSError):  # it is lost, and we shall be told
-            self.transport.write_eof()
 
     async def _shake_hands(self, request: TlsRequest) -> None:
         with contextlib.suppress(Exception):  # the channel has been told

@@ -37,7 +37,8 @@ from framer_adapters._common import (
     log_error,
     unix_path,
 )
-from framer_adapters._protocols import ChannelProtocol, Handshake, Pair, StreamProtocol
+from framer_adapters._handshakes import Handshake, Secured
+from framer_adapters._protocols import ChannelProtocol, Pair, StreamProtocol
 from framer_adapters._sockets import listen, remove_unix_socket
 from framer_adapters._stream import AsyncFramedBase, BusyGuard
 
@@ -59,8 +60,8 @@ class FramedStream(AsyncFramedBase):
         TimeoutError         the peer did nothing for `idle_timeout`; it is an OSError, too
         framer.UsageError    another task is receiving; send_eof() was called
 
-    Over TLS asyncio resets a connection that is closed while the peer goes on sending:
-    what the peer has not read by then may be lost to it.
+    Over TLS that asyncio has begun, in a pair, it resets the connection when it is closed
+    while the peer goes on sending: what the peer has not read by then may be lost to it.
 
     Before `start_tls` await nothing but the `send` that tells the peer to start,
     or what the peer then says may be taken for plain text.
@@ -118,7 +119,8 @@ class FramedStream(AsyncFramedBase):
                         await self._flush(to_the_end=True)
                         if not self.output:
                             self.output.close_when_done()
-                    await protocol.finish()
+                    protocol.finish()
+                    await asyncio.wait([protocol.closed])
         finally:
             self.transport.abort()
         await asyncio.wait([protocol.closed])
@@ -161,7 +163,7 @@ class Server:
 
     async def start(
         self,
-        accept: Callable[[], asyncio.Protocol],
+        accept: Callable[[], Secured],
         tls: ssl.SSLContext | None,
         idle_timeout: float | None,
     ) -> Self:
@@ -296,7 +298,7 @@ async def serve(
     check_tls(tls)
     server = Server(host, port)
 
-    def accept() -> asyncio.Protocol:
+    def accept() -> Secured:
         protocol = StreamProtocol()
         stream = FramedStream(protocol, terminator, max_frame_size=max_frame_size)
         stream.idle_timeout = idle_timeout
@@ -338,7 +340,7 @@ async def serve_channel(
     check_tls(tls)
     server = Server(host, port)
 
-    def accept() -> asyncio.Protocol:
+    def accept() -> Secured:
         protocol = ChannelProtocol(factory, idle_timeout)
 
         def stop() -> None:  # but not at once: it may be a hook that closes the server

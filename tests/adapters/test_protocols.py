@@ -16,7 +16,7 @@ from peers import client_tls, pair, server_tls
 
 import framer_adapters._protocols as module
 from framer import PENDING, Channel, Framer, OutputQueue, Pending, TlsRequest, UsageError
-from framer_adapters._protocols import ChannelProtocol, Handshake, StreamProtocol
+from framer_adapters._protocols import ChannelProtocol, StreamProtocol
 
 T = TypeVar("T")
 MIB = 1 << 20
@@ -45,6 +45,10 @@ class Stream:
 
     async def drain(self, idle_timeout: float | None = None, *, to_the_end: bool = True) -> None:
         await self.protocol.drain(idle_timeout, to_the_end=to_the_end)
+
+    async def finish(self) -> None:
+        self.protocol.finish()
+        await asyncio.wait([self.protocol.closed])
 
     async def read(self, size: int) -> bytes:
         """Read so much at the other end."""
@@ -464,98 +468,6 @@ def test_a_stream_closed_in_its_handshake() -> None:
     run(main())
 
 
-class Early(asyncio.Protocol):
-    """Take over from a `Handshake`, and write down what comes."""
-
-    def __init__(self) -> None:
-        self.log: list[bytes] = []
-        self.ended = asyncio.get_running_loop().create_future()
-
-    def data_received(self, data: bytes) -> None:
-        self.log.append(data)
-
-    def eof_received(self) -> None:
-        self.ended.set_result(None)
-
-
-def test_a_handshake_of_which_some_was_read_too_early() -> None:
-    """As uvloop does; and what comes right behind it is there, too."""
-
-    async def main() -> None:
-        loop = asyncio.get_running_loop()
-        with pair(tcp=True) as (sock, peer):
-
-            def made(handshake: Handshake) -> None:
-                handshake.data_received(b"".join(hello))
-
-            sock.setblocking(False)
-            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
-            early = Early()
-            hello = [await loop.sock_recv(sock, MIB)]
-            handshake = Handshake(early, made, server_tls(), None)
-            await loop.connect_accepted_socket(lambda: handshake, sock)
-            await handshake.task
-            await client
-            while b"".join(early.log) != b"xand another":
-                await asyncio.sleep(0)
-            handshake._plain.abort()
-            await asyncio.sleep(0)
-
-    run(main())
-
-
-def test_what_came_before_a_handshake_was_told_of() -> None:
-    """It is handed on, and the end of it, too."""
-
-    async def main() -> None:
-        with pair(tcp=True) as (sock, peer):
-            early = Early()
-            handshake = Handshake(early, lambda _: None, server_tls(), None)
-            loop = asyncio.get_running_loop()
-            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
-            await loop.connect_accepted_socket(lambda: handshake, sock)
-            while handshake._plain.get_protocol() is handshake:
-                await asyncio.sleep(0)
-            await asyncio.sleep(0)
-            handshake.data_received(b"<")
-            handshake.eof_received()
-            await handshake.task
-            await client
-            assert early.log[0] == b"<"
-            assert early.ended.done()
-            handshake._plain.abort()
-            await asyncio.sleep(0)
-
-    run(main())
-
-
-@pytest.mark.parametrize("ends", ["fails", "is stopped", "never begins"])
-def test_a_handshake_that(ends: str) -> None:
-    """The connection is closed."""
-
-    def made(handshake: Handshake) -> None:
-        if ends == "never begins":
-            handshake.eof_received()  # as uvloop may call it
-
-    def make() -> Handshake:
-        return Handshake(Early(), made, server_tls(), None)
-
-    async def main() -> None:
-        with pair(tcp=True) as (sock, peer):
-            loop = asyncio.get_running_loop()
-            _, handshake = await loop.connect_accepted_socket(make, sock)
-            if ends == "fails":
-                peer.send(b"no handshake\n")
-            elif ends == "is stopped":
-                handshake.stop()
-            await asyncio.wait([handshake.task])
-            handshake.stop()
-            await asyncio.sleep(0)
-            assert sock.fileno() == -1
-
-    run(main())
-
-
 def test_the_last_words_of_a_stream() -> None:
     """What the peer goes on sending is read, and dropped, until it ends."""
 
@@ -566,7 +478,7 @@ def test_the_last_words_of_a_stream() -> None:
             stream.peer.send(b"not read")
             receiving = asyncio.create_task(stream.protocol.more(None))
             await asyncio.sleep(0)
-            closing = asyncio.create_task(stream.protocol.finish())
+            closing = asyncio.create_task(stream.finish())
             with pytest.raises(ConnectionAbortedError):
                 await receiving
             stream.peer.send(b"nor this")
@@ -586,7 +498,7 @@ def test_a_stream_closed_when_the_peer_has_ended() -> None:
         async with streams() as stream:
             stream.peer.shutdown(socket.SHUT_WR)
             await stream.protocol.more(None)
-            await stream.protocol.finish()
+            await stream.finish()
             assert stream.protocol.closed.done()
 
     run(main())
@@ -925,7 +837,7 @@ def test_a_handshake_waits_for_what_was_pushed_before() -> None:
 
 
 def test_plain_text_is_never_taken_for_what_came_encrypted() -> None:
-    """Not even if a transport reads on that was paused, as that of uvloop may."""
+    """Not even if a transport reads on that was paused, as that of uvloop does: it is TLS's."""
 
     class Early(Log):
         def connection_made(self) -> None:
@@ -937,8 +849,37 @@ def test_plain_text_is_never_taken_for_what_came_encrypted() -> None:
         with pair() as (sock, _):
             protocol = ChannelProtocol(lambda: early, None)
             protocol.take_over(*await asyncio.open_connection(sock=sock))
-            protocol.data_received(b"EVIL\n")
-            await asyncio.sleep(0.002)
+            protocol.data_received(b"EV")
+            protocol.data_received(b"IL\n" * 10)
+            await asyncio.wait([protocol.closed])
 
     run(main())
-    assert early.log == [UsageError]
+    assert early.log == [ssl.SSLError]
+
+
+def test_a_handshake_of_which_some_was_read_too_early() -> None:
+    """It goes on with that."""
+
+    class Early(Log):
+        def connection_made(self) -> None:
+            self.start_tls(server_tls())
+
+    early = Early()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        with pair(tcp=True) as (sock, peer):
+            sock.setblocking(False)
+            client = asyncio.create_task(asyncio.to_thread(peer.start_tls))
+            hello = await loop.sock_recv(sock, MIB)
+            protocol = ChannelProtocol(lambda: early, None)
+            protocol.take_over(*await asyncio.open_connection(sock=sock))
+            protocol.data_received(hello)
+            await client
+            await loop.run_in_executor(None, peer.send, b"quit\n")
+            assert await loop.run_in_executor(None, peer.read_all) == b"bye\n"
+            peer.sock.close()
+            await asyncio.wait([protocol.closed])
+
+    run(main())
+    assert early.log == ["tls", b"quit", type(None)]
