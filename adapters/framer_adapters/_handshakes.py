@@ -28,7 +28,7 @@ from framer_adapters._common import CLOSE_TIMEOUT, LINGER, log_error
 __all__ = ["Farewell", "Handshake", "Secured", "hand_over"]
 
 
-class Secured(asyncio.Protocol):
+class Secured(asyncio.BufferedProtocol):
     """What has TLS below it, and is told what is below that.
 
     Attributes:
@@ -36,6 +36,9 @@ class Secured(asyncio.Protocol):
     """
 
     below: asyncio.Transport | None = None
+
+    def data_received(self, data: bytes) -> None:
+        """Something came in that has not been read into the buffer."""
 
 
 class Handshake(asyncio.Protocol):

@@ -16,8 +16,9 @@ import abc
 import asyncio
 import contextlib
 import ssl
+import weakref
 from collections.abc import Callable
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 from framer import Channel, OutputQueue, TlsRequest
 from framer_adapters._common import (
@@ -43,16 +44,26 @@ TICKS: Final = 4
 """How often in an idle timeout to look whether anything happened: no read sets a timer."""
 
 
+_buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
+    weakref.WeakKeyDictionary()
+)
+
+
 class Connection(Secured, abc.ABC):
     """What goes out through a transport, and whether the peer is alive.
 
-    It is no `asyncio.BufferedProtocol`: what that reads has to be copied, for a framer keeps it.
+    All connections of a loop read into one buffer, and copy what came: it is filled and emptied
+    within one call of the loop. To an `asyncio.Protocol` asyncio gives new bytes, for which it
+    asks the system for 256 KiB, again with each read, to give back most of it.
+    Of a line that comes alone that is the larger part of the cost:
+    see "request and response" in ``tests/bench/echo.py``.
     """
 
     transport: asyncio.Transport
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
+        self._buffer = _buffer_of(self.loop)
         self.output = OutputQueue()
         self.made: Callable[[], object] | None = None  # to be called when the connection is there
         self.closed = self.loop.create_future()  # when the transport has no more to say
@@ -88,7 +99,7 @@ class Connection(Secured, abc.ABC):
         data, transport = _buffered(reader), writer.transport
         self._former = transport.get_protocol() or self._former  # None once it is lost
         self._writer = writer
-        transport.set_protocol(self)
+        self._read_from(transport)
         self.connection_made(transport)
         if data:
             self.data_received(data)
@@ -97,7 +108,23 @@ class Connection(Secured, abc.ABC):
         if exc is not None or transport.is_closing():  # the former protocol has heard of it
             self.end(exc)
 
+    def _read_from(self, transport: asyncio.WriteTransport) -> None:
+        """Be its protocol. Reading begins anew, for uvloop goes on to read in the former way."""
+        reading = cast("asyncio.Transport", transport)
+        if not transport.is_closing():
+            reading.pause_reading()
+        transport.set_protocol(self)
+        if not transport.is_closing():
+            reading.resume_reading()
+
+    def get_buffer(self, sizehint: int) -> Any:  # noqa: ANN401 - typeshed has no memoryview here
+        return self._buffer  # which TLS cuts up, so it is a view
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self._buffer[:nbytes]))
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self.full = True
         if exc is not None and not self.tls:  # a send failed: read what had come in before
             socket = self.transport.get_extra_info("socket")
             with contextlib.suppress(OSError), socket.dup() as sock:
@@ -125,7 +152,8 @@ class Connection(Secured, abc.ABC):
     def pause_reading(self) -> None:
         """Read nothing until further notice."""
         self.paused = True
-        self.transport.pause_reading()
+        if not self.transport.is_closing():
+            self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Read again."""
@@ -271,6 +299,10 @@ class Connection(Secured, abc.ABC):
     # What differs
 
     @abc.abstractmethod
+    def data_received(self, data: bytes) -> None:
+        """Something came in."""
+
+    @abc.abstractmethod
     def lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
 
@@ -405,14 +437,24 @@ class ChannelProtocol(Connection):
         self._call(self.channel.connection_made)
 
     def data_received(self, data: bytes) -> None:
-        self._noted = True  # we flush when all frames have been handled
-        self._alive = self._alive or not self.output.closing  # else it is dropped
-        if self.channel.tls_request is not None and self._keeps_for_tls(data):
+        channel, output = self.channel, self.output
+        if channel.tls_request is not None and self._keeps_for_tls(data):
             return
+        if output.closing:  # so it is dropped, and no sign of life
+            return
+        self._noted = self._alive = True  # we send when all frames have been handled
         try:
-            self.channel.receive_data(data)
+            channel.receive_data(data)
         except Exception as exc:  # noqa: BLE001 - logged
             self.end(exc)
+        # As flush() does, but straight to the point: "request and response" in tests/bench/echo.py.
+        if not (self.full or output.closing) and output.producer is None:
+            if answer := output.next_buffer():
+                self.transport.write(answer)
+                output.advance(len(answer))
+            if not (output or self.paused):
+                self._noted = False
+                return
         self.flush()
 
     def eof_received(self) -> bool:
@@ -474,6 +516,14 @@ class ChannelProtocol(Connection):
 
     def lost(self, exc: Exception | None) -> None:
         end_channel(self.channel, None if self._finishing else exc)
+
+
+def _buffer_of(loop: asyncio.AbstractEventLoop) -> memoryview:
+    """Return what all connections of the loop read into."""
+    buffer = _buffers.get(loop)
+    if buffer is None:
+        buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_SIZE))
+    return buffer
 
 
 def _wake(waiter: asyncio.Future[None] | None, exc: Exception | None = None) -> bool:

@@ -59,6 +59,13 @@ class Early(Secured):
         self.log: list[bytes] = []
         self.ended = asyncio.get_running_loop().create_future()
 
+    def get_buffer(self, sizehint: int) -> bytearray:
+        self.buffer = bytearray(MIB)
+        return self.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.data_received(bytes(self.buffer[:nbytes]))
+
     def data_received(self, data: bytes) -> None:
         self.log.append(data)
 
@@ -153,6 +160,9 @@ class Ours(Secured):
     def __init__(self) -> None:
         loop = asyncio.get_running_loop()
         self.made, self.lost = loop.create_future(), loop.create_future()
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return bytearray(MIB)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.made.set_result(transport)
