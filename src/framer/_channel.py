@@ -42,6 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
+from framer._batches import next_events, next_frames
 from framer._events import Data, TerminatorFound
 from framer._exceptions import FramingError, UsageError
 from framer._framer import Framer
@@ -312,9 +313,17 @@ class Channel:
             self.__refuse("receive_data")
         if self.tls_request is not None and data and not self.__closed:
             raise UsageError("receive_data() while there is a tls_request: shake hands first")
-        if not self.output.closing:
-            self.framer.receive_data(data)
-            self.__run(self.__deliver)
+        if self.output.closing:
+            return
+        self.framer.receive_data(data)
+        # As `__run(self.__deliver)`, without its calls: one read has one (bench: line echo).
+        self.__delivering = True
+        try:
+            self.__deliver()
+        except BaseException as exc:  # noqa: BLE001 - all are noted, and some raised again
+            self.__fail(exc)
+        finally:
+            self.__delivering = False
 
     def receive_eof(self) -> None:
         """Take note that the connection brings no more bytes; harmless a second time.
@@ -372,19 +381,24 @@ class Channel:
         self.__delivering = True
         try:
             deliver()
-        except BaseException as exc:
-            self.hook_error = exc
-            self.receive_loss(exc)
-            if not isinstance(exc, Exception):
-                raise
+        except BaseException as exc:  # noqa: BLE001 - all are noted, and some raised again
+            self.__fail(exc)
         finally:
             self.__delivering = False
 
+    def __fail(self, exc: BaseException) -> None:
+        """Close the channel: a hook raised this."""
+        self.hook_error = exc
+        self.receive_loss(exc)
+        if not isinstance(exc, Exception):
+            raise exc
+
     def __deliver(self) -> None:
         """Deliver until bytes run out, the channel closes, or a frame stays broken."""
-        deliver = self.__deliver_events if self.__streams else self.__deliver_frames
         broken: int | None = None  # where the frame starts that framing_error() was told of
-        while (error := deliver()) is not None:
+        while (
+            error := self.__deliver_events() if self.__streams else self.__deliver_frames()
+        ) is not None:
             if error.frame_start == broken:
                 self.output.close_when_done()
                 return
@@ -395,40 +409,36 @@ class Channel:
 
     def __deliver_frames(self) -> FramingError | None:
         """Deliver until frames run out or the channel closes; return what breaks one."""
-        output = self.output
-        in_hook = False
-        try:
-            for frame in self.framer.frames():
-                in_hook = True
+        framer, output = self.framer, self.output
+        while True:
+            try:
+                frames = next_frames(framer)
+            except FramingError as error:
+                return error
+            if frames is None:
+                return None
+            for frame in frames:
                 self.frame_received(frame)
-                in_hook = False
                 if output.closing:
-                    break
-        except FramingError as error:
-            if in_hook:  # It has a framer of its own, say.
-                raise
-            return error
-        return None
+                    return None
 
     def __deliver_events(self) -> FramingError | None:
         """The same with events."""
-        output = self.output
-        in_hook = False
-        try:
-            for event in self.framer.events():
-                in_hook = True
+        framer, output = self.framer, self.output
+        while True:
+            try:
+                events = next_events(framer)
+            except FramingError as error:
+                return error
+            if events is None:
+                return None
+            for event in events:
                 if isinstance(event, Data):
                     self.data_received(event.chunk)
                 elif isinstance(event, TerminatorFound):
                     self.terminator_found(event.matched)
-                in_hook = False
                 if output.closing:
-                    break
-        except FramingError as error:
-            if in_hook:
-                raise
-            return error
-        return None
+                    return None
 
     def __deliver_end(self) -> None:
         self.framer.receive_eof()

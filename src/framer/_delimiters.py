@@ -116,12 +116,13 @@ def _advance(delimiter: bytes, borders: array[int], state: int, byte: int) -> in
 class DelimiterScanner(_Delimited):
     """bytes: a frame ends at this delimiter."""
 
-    __slots__ = ("_delimiter", "trigger")
+    __slots__ = ("_delimiter", "delimiter", "trigger")
 
     def __init__(self, delimiter: bytes) -> None:
         super().__init__((delimiter,))
-        self._delimiter = delimiter
-        self.trigger = delimiter[-1:]
+        self._delimiter = self.delimiter = delimiter
+        # An int, because `b"\n" in data` takes four to ten times as long as `10 in data`.
+        self.trigger = delimiter[-1]
 
     @property
     def found(self) -> TerminatorFound:

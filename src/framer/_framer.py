@@ -9,17 +9,19 @@ This is the part that users see. Behind it are, each extending the one before,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from io import BytesIO
-from itertools import chain
-from typing import NoReturn, final
+from typing import Final, NoReturn, final
 
-from framer._batches import BatchReader
+from framer._batches import AWAKE, BatchReader
 from framer._events import Event
 from framer._exceptions import FrameTooLarge, UsageError
-from framer._reader import NO_LIMIT, RECEIVED, scanner_for
+from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
 from framer._terminators import Terminator, check_int
 
 __all__ = ["Framer"]
+
+# Of chunks that wait to be looked at, those below this many bytes are put together:
+# a list of very small ones would take many times their size.
+SMALL_PIECE: Final = 4096
 
 
 @final
@@ -82,25 +84,52 @@ class Framer(BatchReader):
         """
         if type(data) is not bytes:
             data = bytes(memoryview(data))
-        if not data:
+        size = len(data)
+        patience = self._patience
+        if patience <= 0:
+            if size:
+                self._receive(data)
             return
+        # Nothing can be complete: this is all that most small chunks cost (bench: lines, 1 B).
+        trigger = self._scanner.trigger
+        if 0 < size < patience and (trigger is None or trigger not in data):
+            self._received += size
+            self._patience = patience - size
+            if self._pending is None:
+                self._pending = [data]
+            else:
+                self._pending.append(data)
+        elif size:
+            self._received += size
+            if self._pending is not None:
+                data = b"".join((self._buffer, *self._pending, data))
+                self._pending = None
+            elif self._buffer:
+                data = self._buffer + data
+            self._buffer = data
+            self._patience = AWAKE
+
+    def _receive(self, data: bytes) -> None:
+        """Take *data* where there may be something to deliver before it."""
         if self._end:
             raise UsageError("receive_data() after receive_eof(): a new stream wants a new Framer")
         self._received += len(data)
         if self._after_cr and not (data := self._without_lf(data)):
             return
-        if self._patience >= 0:
-            self._keep(data)
-            return
         if self._batch:
             self._settle()
-        if self._offset < len(self._buffer) or self._pending is not None:
-            if self._pending is None:
-                self._pending = BytesIO()
-            self._pending.write(data)
-            return
-        self._buffer = data
-        self._offset = 0
+        self._patience = LOOK
+        pending = self._pending
+        if pending is not None:
+            if len(pending[-1]) < SMALL_PIECE and len(data) < SMALL_PIECE:
+                pending[-1] += data
+            else:
+                pending.append(data)
+        elif self._offset < len(self._buffer):
+            self._pending = [data]
+        else:
+            self._buffer = data
+            self._offset = 0
 
     def receive_eof(self) -> None:
         """Note that the stream has ended. To do so twice is harmless.
@@ -109,7 +138,7 @@ class Framer(BatchReader):
         then they end, or raise `IncompleteFrame`.
         """
         self._end = self._end or RECEIVED
-        self._patience = -1
+        self._patience = LOOK
 
     def push_back(self, data: bytes | bytearray | memoryview) -> None:
         r"""Put bytes in front of those that are buffered, to be framed next.
@@ -157,7 +186,9 @@ class Framer(BatchReader):
         >>> list(framer.frames())
         [b'hi', b'']
         """
-        return chain.from_iterable(iter(self._next_frames, None))
+        # As fast over batches as what is in itertools, and cheaper to make (bench: lines, 17 B).
+        while (frames := self._next_frames()) is not None:
+            yield from frames
 
     def next_frame(self) -> bytes | None:
         """One frame, or None when more bytes are needed, or the stream has ended.
@@ -188,7 +219,8 @@ class Framer(BatchReader):
         >>> list(framer.events())
         [Data(chunk=b'ab'), TerminatorFound(matched=b'\r\n'), Data(chunk=b'c')]
         """
-        return chain.from_iterable(iter(self._next_events, None))
+        while (events := self._next_events()) is not None:
+            yield from events
 
     def next_event(self) -> Event | None:
         """One event, or None when more bytes are needed, or the stream has ended.
@@ -274,7 +306,7 @@ class Framer(BatchReader):
         self._rewind()
         data = self._buffer[self._offset :]
         if self._pending is not None:
-            data += self._pending.getvalue()
+            data = b"".join((data, *self._pending))
         self._buffer = b""
         self._offset = 0
         self._pending = None

@@ -136,6 +136,13 @@ class _Prefixed(_Announced):
             return TooLarge(length), offset, None
         return self._pull_body(buffer, start, Body(buffer[offset:start], length, length))
 
+    def expects(self, rest: bytes) -> int:
+        opened = self._open(rest, 0)
+        if not isinstance(opened, tuple):
+            return 0
+        length, start = opened
+        return max(start + length + len(self._footer) - len(rest), 0)
+
 
 @final
 class LengthPrefixScanner(_Prefixed):

@@ -158,8 +158,11 @@ class OutputQueue:
             self._append(data, len(data))
         else:  # Without a deque, which is for more than one.
             self._head = data
-            self._grow(len(data))
-            self._notify()
+            self._size = size = self._size + len(data)
+            if size > self._high_water:
+                self._congested = True
+            if self.on_ready is not None:
+                self.on_ready()
 
     def push_producer(self, producer: Producer) -> None:
         """Append what gives its bytes when they are needed: a file, an iterable; see `Producer`.
@@ -271,6 +274,9 @@ class OutputQueue:
             check_int("n", n, at_least=0)
         if n > self._shown:
             raise ValueError(f"cannot advance by {n} bytes: {self._shown} are left of those shown")
+        if n == self._size and not self._producers:
+            self._forget()
+            return
         self._shown -= n
         self._remove(n)
 

@@ -64,10 +64,13 @@ from framer._terminators import (
     check_terminator,
 )
 
-__all__ = ["DELIVERED", "NO_LIMIT", "OPEN", "RECEIVED", "FrameReader", "scanner_for"]
+__all__ = ["DELIVERED", "LOOK", "NO_LIMIT", "OPEN", "RECEIVED", "FrameReader", "scanner_for"]
 
 # More than any integer, so also more than any length that a peer can announce.
 NO_LIMIT: Final = math.inf
+
+# Of patience there is none: look for a frame.
+LOOK: Final = -1
 
 # How far the end of the stream has come.
 OPEN: Final = 0
@@ -111,10 +114,11 @@ class FrameReader:
         self._received: int = 0
         self._buffer: bytes = b""
         self._offset: int = 0
-        self._pending: BytesIO | None = None
+        self._pending: list[bytes] | None = None
         self._gathered: BytesIO | None = None
-        # So many bytes may still come before it is worth looking for a whole frame; -1: look.
-        self._patience: int = -1
+        # So many bytes may still come before it is worth looking for a whole frame; else
+        # LOOK, or what `BatchReader` knows besides.
+        self._patience: int = LOOK
         # The frame under way: the scanner's progress, how much payload was streamed or skipped.
         self._progress: Any = None
         self._delivered: int = 0
@@ -237,7 +241,7 @@ class FrameReader:
             if self._offset * 2 > len(self._buffer):
                 self._compact()
             return False
-        self._buffer = self._buffer[self._offset :] + self._pending.getvalue()
+        self._buffer = b"".join((self._buffer[self._offset :], *self._pending))
         self._offset = 0
         self._pending = None
         return True
@@ -255,7 +259,7 @@ class FrameReader:
         return self._gathered.tell() if self._gathered is not None else 0
 
     def _size_pending(self) -> int:
-        return self._pending.tell() if self._pending is not None else 0
+        return sum(map(len, self._pending or ()))
 
     def _started(self) -> bool:
         """Whether a part of the frame under way is gone: streamed, or skipped."""
@@ -289,7 +293,7 @@ class FrameReader:
 
     def _rewind(self) -> None:
         """Forget what was seen of the bytes that were not delivered, and look at them anew."""
-        self._patience = -1
+        self._patience = LOOK
         if isinstance(self._failure, FrameTooLarge):
             self._failure = None
         header, gathered, held = self._seen()

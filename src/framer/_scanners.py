@@ -95,7 +95,9 @@ class Scanner(ABC, Generic[P]):
     #: Whether the length is known, and limited, before the first byte of payload.
     announces: ClassVar[bool] = False
     #: The byte without which no frame ends; None where no byte does.
-    trigger: bytes | None = None
+    trigger: int | None = None
+    #: Where frames are what `bytes.split` would give: its argument.
+    delimiter: bytes | None = None
 
     @abstractmethod
     def pull(
@@ -117,6 +119,10 @@ class Scanner(ABC, Generic[P]):
         -1 where one can never know.
         """
         return -1
+
+    def expects(self, rest: bytes) -> int:
+        """How many bytes are missing in *rest*, the first bytes of a frame; 0: one cannot know."""
+        return 0
 
     @property
     def found(self) -> TerminatorFound | None:
@@ -171,6 +177,9 @@ class CountScanner(Scanner[int]):
             return TooLarge(self._count), offset, progress
         payload = buffer[offset : offset + remaining]
         return payload, offset + len(payload), remaining - len(payload)
+
+    def expects(self, rest: bytes) -> int:
+        return self._count - len(rest)
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         count = self._count
