@@ -27,20 +27,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from io import BytesIO
 from operator import length_hint
-from typing import Any, Final
+from typing import Final, cast
 
 from framer._events import Data, EndOfStream, Event, TerminatorFound
 from framer._exceptions import UsageError
 from framer._reader import DELIVERED, LOOK, NO_LIMIT, FrameReader
 from framer._terminators import Terminator
 
-__all__ = ["AWAKE", "BatchReader", "next_events", "next_frames"]
+__all__ = ["AWAKE", "PAYLOAD", "BatchReader", "next_frames"]
 
 # After a change of terminator so many frames are cut one by one, ...
 SINGLE_FRAMES: Final = 4
 # ... then whole windows of the buffer, from so many bytes up to so many.
 FIRST_WINDOW: Final = 1024
 LAST_WINDOW: Final = 65536
+# A buffer of so many bytes is not worth a better way than `bytes.split`.
+SMALL_BUFFER: Final = 512
 # So many bytes are kept without looking at them, at the most.
 # tests/bench/lines.py: for chunks of 17 bytes this halves the time.
 MOST_PATIENCE: Final = 1024
@@ -51,8 +53,12 @@ AWAKE: Final = 0
 # Or else it would be so, were it not for the batch, behind which there is no whole frame.
 SPENT: Final = -2
 
-_NO_BATCH: list[Any] = []
-_NONE_READY: Iterator[Any] = iter(_NO_BATCH)
+# Of the last frame taken from a batch, events() has delivered the payload, and not yet its end.
+# It stands in the place of the size of that payload.
+PAYLOAD: Final = -1
+
+_NO_BATCH: list[bytes] = []
+_NONE_READY: Iterator[bytes] = iter(_NO_BATCH)
 
 
 class BatchReader(FrameReader):
@@ -64,10 +70,10 @@ class BatchReader(FrameReader):
         super().__init__(terminator, limit)
         # The batch under way was cut out of buffer[batch_start:offset].
         # One of the iterators is over it, the other is over nothing.
-        self._batch: list[Any] = _NO_BATCH
+        self._batch: list[bytes] = _NO_BATCH
         self._batch_start: int = 0
         self._ready_frames: Iterator[bytes] = _NONE_READY
-        self._ready_events: Iterator[Event] = _NONE_READY
+        self._ready_events: Iterator[bytes] = _NONE_READY
         self._lookahead: int = 0
 
     def _can_split(self) -> bool:
@@ -104,26 +110,28 @@ class BatchReader(FrameReader):
         if not batch:
             return
         left = length_hint(self._ready_frames) + length_hint(self._ready_events)
-        if left:
-            delivered = batch[: len(batch) - left]
+        if left or self._delivered:
+            delivered = len(batch) - left
+            last = batch[delivered - 1]
             batch.clear()
-            self._unsplit(delivered)
+            self._unsplit(delivered, last)
             self._lookahead = 0
         self._batch = _NO_BATCH
         self._ready_frames = self._ready_events = _NONE_READY
 
-    def _unsplit(self, delivered: list[Any]) -> None:
-        """Go back to behind the part of the batch that was *delivered*."""
-        last = delivered[-1]
-        frames = len(delivered)
-        if not isinstance(last, bytes):
-            frames = sum(isinstance(event, TerminatorFound) for event in delivered)
+    def _unsplit(self, delivered: int, last: bytes) -> None:
+        """Go back to behind the frames of the batch that were delivered, *last* the last of them.
+
+        Of that one events() may have streamed the payload alone.
+        """
+        half = self._delivered == PAYLOAD
         end, self._offset = self._offset, self._batch_start
-        if frames:
-            _, self._offset = self._scanner.split(self._buffer, self._offset, end, frames)
-        if isinstance(last, Data):  # Take the step that delivers it, to be where it leads.
+        if delivered > half:
+            _, self._offset = self._scanner.split(self._buffer, self._offset, end, delivered - half)
+        self._delivered = 0
+        if half:  # Take the step that delivers it, to be where it leads.
             self._step(NO_LIMIT)
-            self._delivered = len(last.chunk)
+            self._delivered = len(last)
 
     # -- Whole frames ----------------------------------------------------------------------
 
@@ -138,12 +146,12 @@ class BatchReader(FrameReader):
             self._settle()
             if patience == SPENT:
                 self._wait()
-        elif patience == AWAKE and self._gathered is None:
+        elif patience == AWAKE and self._gathered is None and self._lookahead >= SINGLE_FRAMES:
             # As `_split_all`, for one delimiter and with no call (bench: lines, 17 B; line echo).
             delimiter = self._scanner.delimiter
             buffer = self._buffer
             size = len(buffer)
-            if size <= self._lookahead and size <= self._limit and delimiter is not None:
+            if size <= SMALL_BUFFER and size <= self._limit and delimiter is not None:
                 frames = buffer.split(delimiter)
                 rest = frames.pop()
                 if len(frames) == 1:
@@ -282,35 +290,35 @@ class BatchReader(FrameReader):
 
     # -- Events ----------------------------------------------------------------------------
 
-    def _next_events(self) -> Iterable[Event] | None:
-        """Some events to deliver at once, or None when there are none."""
+    def _split_events(self) -> bool:
+        """Whether there is a batch of frames of which events are to be made."""
         if self._patience > 0:
             self._refill()
         self._patience = LOOK
         if self._batch:
-            if length_hint(self._ready_events):
-                return self._ready_events
+            if self._delivered or length_hint(self._ready_events):
+                return True
             self._settle()
-        found = self._scanner.found
-        if found is not None and self._can_split():
-            start = self._offset
-            frames = self._split()
-            if self._offset - start > LAST_WINDOW:
-                # One big frame: a batch would hold on to it, and to the buffer.
-                self._offset = start
-                frames = []
-            batch: list[Event] = []
-            for frame in frames:
-                if frame:
-                    batch.append(Data(frame))
-                batch.append(found)
-            if batch:
-                self._batch = batch
-                self._batch_start = start
-                self._ready_events = iter(batch)
-                return self._ready_events
-        event = self._step_event()
-        return None if event is None else (event,)
+        if self._scanner.found is None or not self._can_split():
+            return False
+        start = self._offset
+        frames = self._split()
+        if self._offset - start > LAST_WINDOW:
+            # One big frame: a batch would hold on to it, and to the buffer.
+            self._offset = start
+            return False
+        if frames:
+            self._batch = frames
+            self._batch_start = start
+            self._ready_events = iter(frames)
+        return bool(frames)
+
+    def _next_event_of_batch(self) -> Event:
+        if not self._delivered and (frame := next(self._ready_events)):
+            self._delivered = PAYLOAD
+            return Data(frame)
+        self._delivered = 0
+        return cast("TerminatorFound", self._scanner.found)  # or there were no batch of events
 
     def _step_event(self) -> Event | None:
         self._change_to_events()
@@ -339,7 +347,6 @@ class BatchReader(FrameReader):
             self._drop()
 
 
-# For the channel, whose loops are over these: a generator between them costs a tenth of the time
+# For the channel, whose loop is over this: a generator between them costs a tenth of the time
 # of a line that is received and answered (bench: line echo).
 next_frames: Final = BatchReader._next_frames  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module
-next_events: Final = BatchReader._next_events  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - of this module

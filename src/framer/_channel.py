@@ -42,7 +42,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self, cast
 
-from framer._batches import next_events, next_frames
+from framer._batches import next_frames
 from framer._events import Data, TerminatorFound
 from framer._exceptions import FramingError, UsageError
 from framer._framer import Framer
@@ -424,21 +424,23 @@ class Channel:
 
     def __deliver_events(self) -> FramingError | None:
         """The same with events."""
-        framer, output = self.framer, self.output
-        while True:
-            try:
-                events = next_events(framer)
-            except FramingError as error:
-                return error
-            if events is None:
-                return None
-            for event in events:
+        output = self.output
+        in_hook = False
+        try:
+            for event in self.framer.events():
+                in_hook = True
                 if isinstance(event, Data):
                     self.data_received(event.chunk)
                 elif isinstance(event, TerminatorFound):
                     self.terminator_found(event.matched)
+                in_hook = False
                 if output.closing:
-                    return None
+                    break
+        except FramingError as error:
+            if in_hook:  # It has a framer of its own, say.
+                raise
+            return error
+        return None
 
     def __deliver_end(self) -> None:
         self.framer.receive_eof()

@@ -16,8 +16,9 @@ import re
 import sys
 from array import array
 from functools import lru_cache
+from io import BytesIO
 from itertools import chain, repeat
-from typing import TypeAlias, final
+from typing import Final, TypeAlias, final
 
 from framer._events import TerminatorFound
 from framer._scanners import Found, Scanner
@@ -28,6 +29,11 @@ __all__ = [
     "delimiter_scanner",
     "delimiters_scanner",
 ]
+
+# In a line that is longer than this, a search for its LF alone is worth it.
+LONG_LINE: Final = 64
+# After so many bytes that are like the last one of a delimiter, look for all of it at once.
+SIMILAR_BYTES: Final = 4
 
 Matched: TypeAlias = tuple[int, ...]
 """For each delimiter, how many of its first bytes are the last bytes that were seen."""
@@ -116,17 +122,15 @@ def _advance(delimiter: bytes, borders: array[int], state: int, byte: int) -> in
 class DelimiterScanner(_Delimited):
     """bytes: a frame ends at this delimiter."""
 
-    __slots__ = ("_delimiter", "delimiter", "trigger")
+    __slots__ = ("_delimiter", "_ends_line", "_last", "delimiter", "found", "trigger")
 
     def __init__(self, delimiter: bytes) -> None:
         super().__init__((delimiter,))
         self._delimiter = self.delimiter = delimiter
+        self._ends_line = len(delimiter) > 1 and delimiter.find(0x0A) == len(delimiter) - 1
         # An int, because `b"\n" in data` takes four to ten times as long as `10 in data`.
-        self.trigger = delimiter[-1]
-
-    @property
-    def found(self) -> TerminatorFound:
-        return self._found[self._delimiter]
+        self.trigger = self._last = delimiter[-1]
+        self.found = self._found[delimiter]
 
     def patience(self, progress: Matched | None) -> int:
         return sys.maxsize if progress is None else -1
@@ -135,11 +139,11 @@ class DelimiterScanner(_Delimited):
         if progress:
             return self._resume(buffer, offset, progress)
         delimiter = self._delimiter
-        start = buffer.find(delimiter, offset)
+        start = self._find(buffer, offset)
         if start > offset:
             return buffer[offset:start], start, None
         if start == offset:
-            return self.found, start + len(delimiter), None
+            return self._found[delimiter], start + len(delimiter), None
         return self._not_found(buffer, offset)
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
@@ -148,9 +152,47 @@ class DelimiterScanner(_Delimited):
             found = buffer.find(delimiter, start, end)
             return ([], start) if found < 0 else ([buffer[start:found]], found + len(delimiter))
         window = buffer[start:end]
-        frames = window.split(delimiter, most)
+        if (
+            self._ends_line
+            and most < 0
+            and window.find(0x0A, 0, LONG_LINE) < 0
+            and (lines := self._split_lines(window)) is not None
+        ):
+            frames = lines
+        else:
+            frames = window.split(delimiter, most)
         rest = frames.pop()
         return frames, start + len(window) - len(rest)
+
+    def _split_lines(self, window: bytes) -> list[bytes] | None:
+        """What `window.split()` gives, but faster if lines are long; None: it cannot be had so.
+
+        The search for the one byte LF is many times faster than that for two bytes
+        (bench: lines, 200 B and 8 KiB).  It goes wrong where an LF is not a whole delimiter.
+        """
+        delimiter = self._delimiter
+        lines = list(map(bytes.removesuffix, BytesIO(window), repeat(delimiter)))
+        if window.endswith(delimiter):
+            lines.append(b"")
+        # Each line but the last one has lost a delimiter.
+        if sum(map(len, lines)) + len(delimiter) * (len(lines) - 1) != len(window):
+            return None
+        return lines
+
+    def _find(self, buffer: bytes, offset: int) -> int:
+        """What `buffer.find(delimiter, offset)` gives, but faster where it is far off."""
+        delimiter = self._delimiter
+        last = len(delimiter) - 1
+        end = offset + last
+        # Stop before bytes that are only like the last one of the delimiter cost more than that.
+        for _ in range(SIMILAR_BYTES):
+            end = buffer.find(self._last, end)
+            if end < 0:
+                return -1
+            if buffer.startswith(delimiter, end - last):
+                return end - last
+            end += 1
+        return buffer.find(delimiter, end - last)
 
 
 @final

@@ -30,10 +30,12 @@ class Data:
 
     def __init__(self, chunk: bytes) -> None:
         # A frozen dataclass's own __init__ takes twice as long, and there is one a frame.
-        _set_chunk(self, chunk)
+        set_chunk(self, chunk)
 
 
-_set_chunk: Callable[[Data, bytes], None] = vars(Data)["chunk"].__set__
+set_chunk: Callable[[Data, bytes], None] = vars(Data)["chunk"].__set__
+new_data: Callable[[type[Data]], Data] = object.__new__
+"""`new_data(Data)` and then `set_chunk()` are `Data(chunk)` without the call in Python."""
 
 
 @final

@@ -9,10 +9,10 @@ This is the part that users see. Behind it are, each extending the one before,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NoReturn, final
+from typing import Final, NoReturn, cast, final
 
-from framer._batches import AWAKE, BatchReader
-from framer._events import Event
+from framer._batches import AWAKE, PAYLOAD, BatchReader
+from framer._events import Data, Event, TerminatorFound, new_data, set_chunk
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
 from framer._terminators import Terminator, check_int
@@ -219,19 +219,36 @@ class Framer(BatchReader):
         >>> list(framer.events())
         [Data(chunk=b'ab'), TerminatorFound(matched=b'\r\n'), Data(chunk=b'c')]
         """
-        while (events := self._next_events()) is not None:
-            yield from events
+        while True:
+            if not self._split_events():
+                event = self._step_event()
+                if event is None:
+                    return
+                yield event
+                continue
+            # `_next_event_of_batch`, for all frames of it (bench: lines, events).
+            if self._delivered:
+                yield self._next_event_of_batch()
+            batch, found = self._batch, cast("TerminatorFound", self._scanner.found)
+            for frame in self._ready_events:
+                if frame:
+                    data = new_data(Data)
+                    set_chunk(data, frame)
+                    self._delivered = PAYLOAD
+                    yield data
+                    if self._batch is not batch:
+                        break
+                    if not self._delivered:  # next_event() has been here.
+                        continue
+                    self._delivered = 0
+                yield found
 
     def next_event(self) -> Event | None:
         """One event, or None when more bytes are needed, or the stream has ended.
 
         Raises the same as `events`.
         """
-        for event in self._ready_events:
-            return event
-        for event in self._next_events() or ():
-            return event
-        return None
+        return self._next_event_of_batch() if self._split_events() else self._step_event()
 
     # -- What can be asked and changed between any two frames or events --------------------
 

@@ -167,14 +167,18 @@ class LengthPrefixScanner(_Prefixed):
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         frames: list[bytes] = []
-        size, read = self._size, self._read
-        step = size + self._adjust
-        while start + size <= end and len(frames) != most:
-            after = start + step + read(buffer, start)[0]
-            if not start + size <= after <= end:
+        size, read, adjust = self._size, self._read, self._adjust
+        last = end - size
+        while start <= last:
+            (length,) = read(buffer, start)
+            body = start + size
+            after = body + length + adjust
+            if after > end or after < body:
                 break
-            frames.append(buffer[start + size : after])
+            frames.append(buffer[body:after])
             start = after
+            if len(frames) == most:
+                break
         return frames, start
 
 
@@ -230,15 +234,10 @@ class NetstringScanner(_Prefixed):
     """Netstring: decimal digits, a colon, the payload, a comma."""
 
     __slots__ = ()
-
-    _found = TerminatorFound(b",")
+    found = TerminatorFound(b",")
 
     def __init__(self) -> None:
         super().__init__(overhead=3, footer=b",")
-
-    @property
-    def found(self) -> TerminatorFound:
-        return self._found
 
     def _open(self, buffer: bytes, offset: int) -> tuple[int, int] | Malformed | None:
         head = buffer[offset : offset + MAX_NETSTRING_DIGITS + 1]

@@ -96,6 +96,8 @@ class Scanner(ABC, Generic[P]):
     announces: ClassVar[bool] = False
     #: The byte without which no frame ends; None where no byte does.
     trigger: int | None = None
+    #: What ends every frame, where it is always the same.
+    found: TerminatorFound | None = None
     #: Where frames are what `bytes.split` would give: its argument.
     delimiter: bytes | None = None
 
@@ -124,11 +126,6 @@ class Scanner(ABC, Generic[P]):
         """How many bytes are missing in *rest*, the first bytes of a frame; 0: one cannot know."""
         return 0
 
-    @property
-    def found(self) -> TerminatorFound | None:
-        """What ends every frame, where it is always the same."""
-        return None
-
     def flush(self, progress: P | None) -> bytes | TerminatorFound | None:
         """What the end of the stream makes of *progress*: payload, a whole frame, or nothing."""
         return None
@@ -154,23 +151,20 @@ class Scanner(ABC, Generic[P]):
 class CountScanner(Scanner[int]):
     """int: a frame is this many bytes. Progress is how many of them are still to come."""
 
-    __slots__ = ("_count",)
+    __slots__ = ("_count", "_found", "found")
     overhead = 0
     limited: ClassVar[bool] = False
 
     def __init__(self, count: int) -> None:
         self._count = count
-
-    @property
-    def found(self) -> TerminatorFound:
-        return TerminatorFound(self._count)
+        self.found = self._found = TerminatorFound(count)
 
     def pull(
         self, buffer: bytes, offset: int, progress: int | None, allowed: float
     ) -> tuple[Found, int, int | None]:
         remaining = self._count if progress is None else progress
         if not remaining:
-            return self.found, offset, None
+            return self._found, offset, None
         if offset == len(buffer):
             return None, offset, progress
         if remaining > allowed:
