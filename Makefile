@@ -40,9 +40,16 @@ format: $(VENV)/.has-dev  ## repair style and format
 	@$(PY) -m ruff check --fix
 	@$(PY) -m ruff format
 
+# What users see of the types is checked a second time: complete, and with nothing left to infer.
+# For that pyright asks the Python that is first on PATH.
 types: $(VENV)/.has-dev  ## check types with mypy and pyright
 	@$(PY) -m mypy
 	@$(PY) -m pyright --pythonpath $(PY)
+	@for package in framer framer_adapters; do \
+	  said=$$(PATH="$(CURDIR)/$(VENV)/bin:$$PATH" \
+	    $(PY) -m pyright --ignoreexternal --verifytypes $$package) || { echo "$$said"; exit 1; }; \
+	  echo "$$package: $$(echo "$$said" | grep score)"; \
+	done
 
 coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its own tests
 	@$(PY) .ci/module_coverage.py $(ARGS)

@@ -88,7 +88,7 @@ class Timer:
 
     def __init__(self, callback: _Callback, args: tuple[object, ...]) -> None:
         self.callback: _Callback | None = callback
-        self.args = args
+        self.args: tuple[object, ...] = args
 
     def cancel(self) -> None:
         """Do not call; harmless a second time, and after the call."""
@@ -123,9 +123,9 @@ class Loop:
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.time = clock
-        self.now = clock()
+        self.now: float = clock()
         self.endpoints: set[Endpoint] = set()
-        self.selector = selectors.DefaultSelector()
+        self.selector: selectors.BaseSelector = selectors.DefaultSelector()
         self._wakee, self._waker = socket.socketpair()  # a byte ends the waiting
         self._wakee.settimeout(0)
         self._waker.settimeout(0)

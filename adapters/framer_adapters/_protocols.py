@@ -62,14 +62,15 @@ class Connection(Secured, abc.ABC):
     transport: asyncio.Transport
 
     def __init__(self) -> None:
-        self.loop = asyncio.get_running_loop()
+        self.loop: asyncio.AbstractEventLoop = asyncio.get_running_loop()
         self._buffer = _buffer_of(self.loop)
-        self.output = OutputQueue()
+        self.output: OutputQueue = OutputQueue()
         self.made: Callable[[], object] | None = None  # to be called when the connection is there
-        self.closed = self.loop.create_future()  # when the transport has no more to say
-        self.full = False  # the transport takes nothing for the time being
-        self.tls = False  # it is there, or about to come
-        self.paused = False  # nothing is read
+        # When the transport has no more to say.
+        self.closed: asyncio.Future[None] = self.loop.create_future()
+        self.full: bool = False  # the transport takes nothing for the time being
+        self.tls: bool = False  # it is there, or about to come
+        self.paused: bool = False  # nothing is read
         self._noted = False  # that there is something to send
         self._alive = False  # the peer has done something since the last tick
         self._unsent: int = 0  # how much the transport held then
@@ -326,7 +327,8 @@ class StreamProtocol(Connection):
 
     def attach(self, take: Callable[[bytes], None], output: OutputQueue) -> None:
         """Hand over to `take` what comes in, and send what is in `output`."""
-        self._take, self.output = take, output
+        self._take = take
+        self.output: OutputQueue = output
         output.on_ready = self.flush_soon
 
     def data_received(self, data: bytes) -> None:

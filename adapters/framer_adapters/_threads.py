@@ -54,7 +54,7 @@ class Server:
     ) -> None:
         check_tls(tls)
         self.port: int | None
-        self.sockets = listen(host, port)
+        self.sockets: list[socket.socket] = listen(host, port)
         self._path = unix_path(host, port)
         self.port = None if self._path is not None else self.sockets[0].getsockname()[1]
         self._make = make

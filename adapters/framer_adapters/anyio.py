@@ -53,10 +53,10 @@ try:
     )
     from anyio.streams.stapled import MultiListener
     from anyio.streams.tls import TLSStream
-except ModuleNotFoundError as exc:
+except ModuleNotFoundError as _exc:
     raise ModuleNotFoundError(
-        'framer_adapters.anyio needs anyio: pip install "sansio-framer[anyio]"', name=exc.name
-    ) from exc
+        'framer_adapters.anyio needs anyio: pip install "sansio-framer[anyio]"', name=_exc.name
+    ) from _exc
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 

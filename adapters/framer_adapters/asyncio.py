@@ -153,7 +153,7 @@ class Server:
 
     def __init__(self, host: Host, port: int | None) -> None:
         self._path = unix_path(host, port)
-        self.sockets = listen(host, port)
+        self.sockets: list[socket.socket] = listen(host, port)
         self.port: int | None = None
         if self._path is None:
             self.port = self.sockets[0].getsockname()[1]

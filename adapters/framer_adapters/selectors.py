@@ -211,8 +211,8 @@ class Server:
     """
 
     def __init__(self, listeners: list[_Listener], *, owns_loop: bool) -> None:
-        self.loop = listeners[0].loop
-        self.sockets = [listener.sock for listener in listeners]
+        self.loop: Loop = listeners[0].loop
+        self.sockets: list[socket.socket] = [listener.sock for listener in listeners]
         name = self.sockets[0].getsockname()
         self.port: int | None = name[1] if isinstance(name, tuple) else None
         self._listeners = listeners

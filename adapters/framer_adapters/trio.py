@@ -30,8 +30,10 @@ from typing import Any, ClassVar, Final, NoReturn, cast
 
 try:
     import trio
-except ImportError as exc:
-    raise ImportError('framer_adapters.trio needs trio: pip install "sansio-framer[trio]"') from exc
+except ImportError as _exc:
+    raise ImportError(
+        'framer_adapters.trio needs trio: pip install "sansio-framer[trio]"'
+    ) from _exc
 
 from framer import Channel, OutputQueue, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (

@@ -105,7 +105,7 @@ class OutputQueue:
         self._size = 0  # bytes in head and items
         self._producers = 0  # how many of the items
         self._shown = 0  # what the last buffers() showed, less what advance() removed of it
-        self.closing = False
+        self.closing: bool = False
         self._congested = False
         self.on_ready: Callable[[], object] | None = None
 

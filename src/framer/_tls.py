@@ -78,7 +78,7 @@ class TlsRequest:
         self.context: Final = context
         self.server_side: Final = server_side
         self.server_hostname: Final = server_hostname
-        self.ready = False
+        self.ready: bool = False
         self._done = False
 
     def more(self) -> bytes | Pending:
