@@ -3,9 +3,12 @@
 # make test ARGS="-k netstring"   hands ARGS to pytest
 # make test ARGS="-n0 --pdb"      in one process, as a debugger wants it
 # make test PYTHON=python3.13     makes .venv with that Python (after a `make clean`)
+# make fuzz SECONDS=600           fuzzes each target for so long; TARGET=twins one of them
 
 PYTHON ?=
 ARGS ?=
+SECONDS = 60
+TARGET =
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
 # One process a CPU; what is left to do goes to whoever has nothing to do.
 PARALLEL = -n auto --maxprocesses 8 --dist worksteal
@@ -21,7 +24,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # One pip at a time in one .venv, under `make -j` too.
 .NOTPARALLEL:
 
-.PHONY: help demo test lint format types coverage build clean venv
+.PHONY: help demo test lint format types coverage fuzz build clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +56,9 @@ types: $(VENV)/.has-dev  ## check types with mypy and pyright
 
 coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its own tests
 	@$(PY) .ci/module_coverage.py $(ARGS)
+
+fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
+	@PYTHONPATH=tests $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
 
 build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
 	@rm -rf dist
@@ -86,6 +92,11 @@ $(VENV)/.has-tests: pyproject.toml $(VENV)/.made
 $(VENV)/.has-dev: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer and all its tools into $(VENV) (this takes a minute)"
 	@$(PY) -m pip install -qq --editable '.[all]' --group dev
+	@touch $(VENV)/.has-cli $(VENV)/.has-tests $@
+
+$(VENV)/.has-fuzz: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer, what its tests need and atheris into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[all]' --group fuzz
 	@touch $(VENV)/.has-cli $(VENV)/.has-tests $@
 
 # A candidate is tried out, not only looked up:

@@ -256,7 +256,6 @@ class Programs(RuleBasedStateMachine):
         assert taken == self.rest
         self.delivered += len(taken)
         self.rest = b""
-        self.after_cr = False
 
     @invariant()
     def nothing_is_lost(self) -> None:
