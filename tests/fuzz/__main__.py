@@ -6,6 +6,7 @@
 atheris starts from the corpus in the repository and from all that earlier runs have found,
 which is kept outside of it, in $XDG_CACHE_HOME or ~/.cache. A finding is printed,
 with the line that belongs into the corpus: with it the normal tests fail until it is mended.
+A line with a comment stays there for ever.
 
     python -m fuzz --keep                  choose a new corpus for the repository
 """
@@ -143,10 +144,10 @@ def keep(names: list[str]) -> None:
         chosen = sorted([*chosen, *others[::step]][:KEPT], key=lambda data: (len(data), data))
         path = CORPUS / f"{name}.txt"
         text = path.read_text(encoding="ascii")
-        comments = [line for line in text.splitlines() if line.startswith("#")]
-        lines = [*comments, *(data.hex() for data in chosen)]
+        findings = [line for line in text.splitlines() if "#" in line]
+        lines = [*findings, *(data.hex() for data in chosen)]
         path.write_text("\n".join(lines) + "\n", encoding="ascii")
-        print(f"{name}: kept {len(chosen)} of {len(found)}")
+        print(f"{name}: kept {len(chosen)} of {len(found)}, and what has a comment")
 
 
 def branches(name: str, data: bytes) -> set[object]:

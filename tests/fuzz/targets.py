@@ -29,4 +29,5 @@ CORPUS = Path(__file__).parent / "corpus"
 def corpus(name: str) -> list[bytes]:
     """Read the kept corpus of a target: a line for each input, in hexadecimal; # is a comment."""
     text = (CORPUS / f"{name}.txt").read_text(encoding="ascii")
-    return [bytes.fromhex(line) for line in text.splitlines() if not line.startswith("#")]
+    inputs = (line.partition("#")[0].strip() for line in text.splitlines())
+    return [bytes.fromhex(line) for line in inputs if line]
