@@ -24,7 +24,9 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 # One pip at a time in one .venv, under `make -j` too.
 .NOTPARALLEL:
 
-.PHONY: help demo test lint format types coverage fuzz build clean venv
+SITE := docs/_build/html
+
+.PHONY: help demo test docs lint format types coverage fuzz build clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -34,6 +36,12 @@ demo: $(VENV)/.has-cli  ## see what framer does, in a minute
 
 test: $(VENV)/.has-tests  ## run the tests
 	@$(PY) -m pytest $(PARALLEL) $(ARGS)
+
+# Everything is read anew, for a page that has not changed would not be warned of again.
+docs: $(VENV)/.has-docs  ## build the documentation, and check every link in it
+	@$(PY) -m sphinx -b html -d docs/_build/doctrees -E -W --keep-going -q docs $(SITE)
+	@echo "framer: the documentation is $(CURDIR)/$(SITE)/index.html"
+	@echo "        (for the explorer: $(PY) -m http.server -b 127.0.0.1 -d $(SITE) 8000)"
 
 lint: $(VENV)/.has-dev  ## check style and format
 	@$(PY) -m ruff check
@@ -68,7 +76,7 @@ build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
 	@$(PY) -m twine check --strict dist/*
 
 clean:  ## remove all that was made, .venv too
-	@rm -rf $(VENV) .nox dist htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .nox dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(VENV)/.has-dev  ## make .venv with everything in it
@@ -89,10 +97,15 @@ $(VENV)/.has-tests: pyproject.toml $(VENV)/.made
 	@$(PY) -m pip install -qq --editable '.[all]' --group tests
 	@touch $(VENV)/.has-cli $@
 
+$(VENV)/.has-docs: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer and what its documentation is made with into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[all]' --group docs
+	@touch $(VENV)/.has-cli $@
+
 $(VENV)/.has-dev: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer and all its tools into $(VENV) (this takes a minute)"
 	@$(PY) -m pip install -qq --editable '.[all]' --group dev
-	@touch $(VENV)/.has-cli $(VENV)/.has-tests $@
+	@touch $(VENV)/.has-cli $(VENV)/.has-tests $(VENV)/.has-docs $@
 
 $(VENV)/.has-fuzz: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer, what its tests need and atheris into $(VENV)"

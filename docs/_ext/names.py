@@ -1,0 +1,68 @@
+"""What a docstring names in single backticks is a link, if there is something behind it.
+
+Sphinx wants to be told whether a name is a class, a function or a variable,
+and takes a type alias for none of them.
+Here a name is looked up whatever it is; first as it stands, then among framer's own.
+What is not found is left to Sphinx, which warns of it unless `conf.py` says what it is.
+
+Two habits of our docstrings are none of napoleon's, and are put right on the way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
+
+
+def find(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
+    """Find what a reference means; None if nothing has that name."""
+    if node.get("refdomain") != "py":
+        return None
+    objects = env.domains.python_domain.objects
+    target = str(node["reftarget"])
+    public = re.sub(r"^framer\._\w+\.", "framer.", target)
+    for name in (target, public, f"framer.{target}"):
+        if name in objects and app.builder is not None:
+            found = objects[name]
+            return make_refnode(
+                app.builder, node["refdoc"], found.docname, found.node_id, [content], name
+            )
+    return None
+
+
+def state_when(
+    _app: Sphinx, _what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Make a section that napoleon knows of ``Raises, after the last frame that is complete:``."""
+    for index, line in enumerate(lines):
+        if match := re.fullmatch(r"Raises, (.+):", line):
+            lines[index : index + 1] = [f"What it raises comes {match[1]}.", "", "Raises:"]
+            return
+
+
+def keep_colons(
+    _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
+) -> None:
+    """Put back what napoleon takes for a type in ``What ends a frame: exactly the value ...``."""
+    while lines and not lines[-1]:
+        lines.pop()
+    if what in {"attribute", "data", "property"} and lines and lines[-1].startswith(":type: "):
+        words = lines.pop().removeprefix(":type: ")
+        lines[0] = f"{words}: {lines[0]}"
+    lines.append("")
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Have Sphinx ask here for what it does not find."""
+    app.connect("autodoc-process-docstring", state_when, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", keep_colons, priority=600)  # and after it
+    app.connect("missing-reference", find)
+    return {"parallel_read_safe": True}

@@ -1,0 +1,137 @@
+"""Texts of the repository become pages of the site, and links to its files lead to their source.
+
+A text stands in one place.
+The README, the changelog and the like stay where people look for them,
+and a page of the site includes them.
+Their links are written from where they stand, so here each is made to lead to the same file
+from where the page stands:
+
+- a text that is a page: to that page;
+- any other file that can be read: to a page with its source, which is made for the purpose;
+- what cannot be read, such as a capture: to the file itself, as a download.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, Final
+
+from docutils import nodes
+from pygments.lexers import get_lexer_for_filename
+from pygments.util import ClassNotFound
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.builders.html import StandaloneHTMLBuilder
+from sphinx.util.osutil import relative_uri
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+INCLUDED: Final = {
+    "README.md": "docs/index.md",
+    "CHANGELOG.md": "docs/changelog.md",
+    "CONTRIBUTING.md": "docs/contributing.md",
+    "adapters/README.md": "docs/how-to/write-an-adapter.md",
+}
+"""The texts of the repository that a page includes, and which page that is."""
+
+EXPECTED: Final = {
+    "docs/found-in-the-wild.md",
+    "docs/migrating.md",
+    "docs/performance.md",
+    "docs/reliability.md",
+    "docs/security.md",
+    "docs/testing-your-parser.md",
+}
+"""Pages that others link to. While one is missing its links are words, and no menu has it."""
+
+LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^)\s]+)\)")
+
+
+def _moved(text: str, here: PurePosixPath, page: PurePosixPath) -> str:
+    """Return the text with links that were written at *here* made to work from *page*."""
+
+    def move(match: re.Match[str]) -> str:
+        words, target = match.groups()
+        path, mark, fragment = target.partition("#")
+        if not path or "://" in path or "`" in target:
+            return match[0]
+        name = os.path.normpath(here.parent / path)
+        name = INCLUDED.get(name, name)
+        if name in EXPECTED and not (ROOT / name).exists():
+            return words
+        return f"[{words}]({os.path.relpath(name, page.parent)}{mark}{fragment})"
+
+    return LINK.sub(move, text)
+
+
+def _page(app: Sphinx, docname: str) -> PurePosixPath:
+    return PurePosixPath(app.env.doc2path(docname).relative_to(ROOT).as_posix())
+
+
+def move_links(app: Sphinx, docname: str, source: list[str]) -> None:
+    """Move the links of a page, which Sphinx has just read."""
+    page = _page(app, docname)
+    lines = source[0].splitlines(keepends=True)
+    missing = {path for path in EXPECTED if not (ROOT / path).exists()}
+    missing.update(f"docs/{pattern}" for pattern in app.config.exclude_patterns)
+    present = [line for line in lines if f"docs/{line.strip()}.md" not in missing]
+    source[0] = _moved("".join(present), page, page)
+
+
+def move_included_links(app: Sphinx, path: Path, _parent: str, source: list[str]) -> None:
+    """Move the links of a text that a page includes."""
+    here = PurePosixPath(os.path.relpath(Path(app.srcdir, path).resolve(), ROOT))
+    source[0] = _moved(source[0], here, _page(app, app.env.docname))
+
+
+def link_to_sources(app: Sphinx, doctree: nodes.document) -> None:
+    """Have links to files that can be read lead to the pages that `source_pages` makes."""
+    env = app.env
+    for link in list(doctree.findall(addnodes.download_reference)):
+        name = os.path.relpath(env.relfn2path(link["reftarget"], env.docname)[1], ROOT)
+        if _lexer(name) is not None:
+            _sources(app)[name] = None
+            uri = relative_uri(app.builder.get_target_uri(env.docname), f"source/{name}.html")
+            link.replace_self(nodes.reference("", "", *link.children, refuri=uri, internal=True))
+
+
+def _lexer(name: str) -> str | None:
+    """Name the language of a file; None if it cannot be read."""
+    if name.endswith(".bin"):
+        return None
+    try:
+        return str(get_lexer_for_filename(name).aliases[0])
+    except ClassNotFound:
+        return "text"
+
+
+def _sources(app: Sphinx) -> dict[str, None]:
+    """The files that pages link to, in an order that stays; it is kept between two builds."""
+    if not hasattr(app.env, "framer_sources"):
+        app.env.framer_sources = {}  # type: ignore[attr-defined] # what an extension keeps there
+    return app.env.framer_sources  # type: ignore[attr-defined, no-any-return]
+
+
+def source_pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Make a page of each file that is linked to."""
+    if not isinstance(app.builder, StandaloneHTMLBuilder):
+        return
+    for name in sorted(_sources(app)):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        code = app.builder.highlighter.highlight_block(text, _lexer(name) or "text")
+        title = html.escape(name)
+        body = f'<section id="source"><h1>{title}</h1>\n{code}\n</section>'
+        yield f"source/{name}", {"title": title, "body": body, "parents": []}, "page.html"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Have Sphinx do all of it."""
+    app.connect("source-read", move_links)
+    app.connect("include-read", move_included_links)
+    app.connect("doctree-read", link_to_sources, priority=400)  # before downloads are collected
+    app.connect("html-collect-pages", source_pages)
+    return {"parallel_read_safe": False, "env_version": 1}

@@ -1,0 +1,107 @@
+"""The site, as Sphinx builds it: `make docs`.
+
+What is special about it is in `_ext`, a module for each thing:
+
+- `repository`: texts of the repository become pages, and links to its files lead to their source;
+- `names`: what stands in single backticks in a docstring is a link if there is something behind it;
+- `drawings`: byte diagrams and state diagrams, made by running framer;
+- `exploring`: the explorer, with the Python that runs it in the reader's browser;
+- `links`: every link inside the finished site leads somewhere.
+"""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE / "_ext"), str(HERE.parent / "src"), str(HERE.parent / "adapters")]
+
+import framer  # noqa: E402
+
+project = "framer"
+author = "The framer maintainers"
+project_copyright = "the framer maintainers"
+version = release = framer.__version__
+
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "repository",
+    "names",
+    "drawings",
+    "exploring",
+    "links",
+]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build", "_ext", "_static"]
+# The reference of what a distribution may leave out.
+for page, module in [
+    ("reference/testing", "framer.testing"),
+    ("reference/drop-ins", "framer_adapters.asynchat"),
+]:
+    if find_spec(module) is None:
+        exclude_patterns.append(f"{page}.md")
+
+# Markdown
+
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+highlight_language = "none"
+
+# The reference
+
+nitpicky = True
+default_role = "py:obj"
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_type_aliases = {
+    "Event": "framer.Event",
+    "Leftover": "framer.Leftover",
+    "Producer": "framer.Producer",
+    "Terminator": "framer.Terminator",
+}
+nitpick_ignore_regex = [
+    (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
+    (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
+    (r"py:.*", r"framer\.Literal|TypeAliasForwardRef|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
+]
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+autodoc_type_aliases = {
+    "Event": "framer.Event",
+    "Leftover": "framer.Leftover",
+    "Producer": "framer.Producer",
+    "Terminator": "framer.Terminator",
+}
+nitpick_ignore_regex = [
+    (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
+    (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
+    (r"py:.*", r"framer\.Literal|TypeAliasForwardRef|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
+]
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 80
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_custom_sections = [
+    ("Raises, after the last frame that is complete", "Raises"),
+    ("Raises, after the last event that is certain", "Raises"),
+]
+
+# HTML
+
+html_theme = "furo"
+html_title = f"framer {release}"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
+html_theme_options = {
+    "navigation_with_keys": True,
+    "footer_icons": [],
+}
+pygments_style = "default"
+pygments_dark_style = "github-dark"
