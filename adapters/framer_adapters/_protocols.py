@@ -72,6 +72,7 @@ class Connection(Secured, abc.ABC):
         self.tls: bool = False  # it is there, or about to come
         self.paused: bool = False  # nothing is read
         self._noted = False  # that there is something to send
+        self._on_ready: Callable[[], object] | None = None  # what takes that note
         self._alive = False  # the peer has done something since the last tick
         self._unsent: int = 0  # how much the transport held then
         self._quiet = 0  # ticks since the peer did something
@@ -139,7 +140,7 @@ class Connection(Secured, abc.ABC):
             return
         self.closed.set_result(None)
         self.full = True
-        self.output.on_ready = None
+        self.output.on_ready = self._on_ready = None
         if self._timer is not None:
             self._timer.cancel()
         self._former.connection_lost(exc)
@@ -329,7 +330,7 @@ class StreamProtocol(Connection):
         """Hand over to `take` what comes in, and send what is in `output`."""
         self._take = take
         self.output: OutputQueue = output
-        output.on_ready = self.flush_soon
+        output.on_ready = self._on_ready = self.flush_soon
 
     def data_received(self, data: bytes) -> None:
         self._alive = True
@@ -434,7 +435,7 @@ class ChannelProtocol(Connection):
             self.end(exc)
             return
         self.output = self.channel.output
-        self.output.on_ready = self.flush_soon
+        self.output.on_ready = self._on_ready = self.flush_soon
         self.watch(self._idle_timeout)
         self._call(self.channel.connection_made)
 
@@ -444,18 +445,19 @@ class ChannelProtocol(Connection):
             return
         if output.closing:  # so it is dropped, and no sign of life
             return
-        self._noted = self._alive = True  # we send when all frames have been handled
+        self._alive = True
+        output.on_ready = None  # we send when all frames have been handled
         try:
             channel.receive_data(data)
         except Exception as exc:  # noqa: BLE001 - logged
             self.end(exc)
+        output.on_ready = self._on_ready  # which is None if the connection is gone by now
         # As flush() does, but straight to the point: "request and response" in tests/bench/echo.py.
         if not (self.full or output.closing) and output.producer is None:
             if answer := output.next_buffer():
                 self.transport.write(answer)
                 output.advance(len(answer))
             if not (output or self.paused):
-                self._noted = False
                 return
         self.flush()
 
