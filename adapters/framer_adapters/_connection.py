@@ -26,8 +26,8 @@ ready for what the phase waits for, or when something was pushed (then with no e
 - Nothing but `ready` calls hooks, so no hook runs inside another hook or inside `connect`.
 - What TLS has refused to send is offered again as it was, before all else, though it be discarded:
   half a record may be on its way.
-- When the peer has ended and there is nothing to send, nothing is waited for:
-  the standard selectors cannot wait for a reset alone. Only the idle timeout ends it then.
+- When the peer has ended and there is nothing to send, only a reset is waited for.
+  Where the system cannot tell of that alone, as on all but Linux, it takes the idle timeout.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
-from typing import Any, Final, cast
+from typing import Any, Final, NoReturn, cast
 
 from framer import Channel, OutputQueue, TlsRequest
 from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel
-from framer_adapters._loop import READ, WRITE, Endpoint, Loop, Timer
+from framer_adapters._loop import HANGUP, READ, WRITE, Endpoint, Loop, Timer
 from framer_adapters._sockets import (
     SEND_SIZE,
     Piece,
@@ -182,6 +182,8 @@ class Connection(Endpoint):
         wanted = 0
         if events:
             self._active = self.loop.now
+            if events & HANGUP:
+                self._hang_up()
             if (events & READ or self._tls) and self._reads():
                 wanted = self._receive()
         self._noted = False  # what a producer says while it is asked is for another time
@@ -199,7 +201,7 @@ class Connection(Endpoint):
         else:
             if not (self._peer_ended or request is not None or output.congested):
                 wanted |= READ
-            self.wait_for(wanted)
+            self.wait_for(wanted or HANGUP)
 
     def _sign_off(self, _events: int) -> None:
         try:
@@ -300,6 +302,12 @@ class Connection(Endpoint):
             if not output:
                 return 0
         return WRITE
+
+    def _hang_up(self) -> NoReturn:
+        """Say why the connection was lost, of which a peer that has ended can tell no more."""
+        self._receive_the_last(self._channel.output)
+        code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) or errno.EPIPE
+        raise OSError(code, os.strerror(code))
 
     def _receive_the_last(self, output: OutputQueue) -> None:
         """Deliver what came in before the connection broke: the kernel still has it."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import math
+import select
 import selectors
 import signal
 import socket
@@ -31,10 +32,13 @@ from typing import Final, Self, TypeAlias
 from framer import UsageError
 from framer_adapters._common import log_error
 
-__all__ = ["READ", "WRITE", "Endpoint", "Loop", "Timer"]
+__all__ = ["HANGUP", "READ", "WRITE", "Endpoint", "Hangups", "Loop", "Timer"]
 
 READ: Final = selectors.EVENT_READ
 WRITE: Final = selectors.EVENT_WRITE
+
+HANGUP: Final = 4
+"""To wait for nothing but that the connection is lost; only Linux can tell of that alone."""
 
 _Callback: TypeAlias = Callable[..., object]
 _Handler: TypeAlias = Callable[[int, FrameType | None], object]
@@ -71,14 +75,60 @@ class Endpoint:
     def wait_for(self, events: int) -> None:
         """Have `ready` called for these events, which may be none; a change is a system call."""
         if events != self.events:
-            selector = self.loop.selector
-            if not events:
+            selector, before, now = self.loop.selector, self.events & ~HANGUP, events & ~HANGUP
+            if self.events & HANGUP:
+                self.loop.hangups.remove(self)
+            if before and now:
+                selector.modify(self.sock, now, self)
+            elif before:
                 selector.unregister(self.sock)
-            elif self.events:
-                selector.modify(self.sock, events, self)
-            else:
-                selector.register(self.sock, events, self)
+            elif now:
+                selector.register(self.sock, now, self)
             self.events = events
+            if events & HANGUP:
+                self.loop.hangups.add(self)
+
+
+class Hangups:
+    """Endpoints that wait for nothing but the loss of their connections.
+
+    The standard selectors want to be told of at least one event, but epoll tells of a reset
+    even if it is asked for none. So these are in an epoll of their own, which is in the selector.
+    Where there is no epoll nobody tells of them.
+
+    Args:
+        selector: that of the loop.
+    """
+
+    def __init__(self, selector: selectors.BaseSelector) -> None:
+        self._endpoints: dict[int, Endpoint] = {}
+        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        if self._epoll is not None:
+            selector.register(self._epoll, READ, self)
+
+    def add(self, endpoint: Endpoint) -> None:
+        """Call ``endpoint.ready(HANGUP)`` when its connection is lost."""
+        if self._epoll is not None:
+            self._endpoints[endpoint.sock.fileno()] = endpoint
+            self._epoll.register(endpoint.sock, 0)
+
+    def remove(self, endpoint: Endpoint) -> None:
+        """Do not."""
+        if self._epoll is not None:
+            del self._endpoints[endpoint.sock.fileno()]
+            self._epoll.unregister(endpoint.sock)
+
+    def ready(self, _events: int, /) -> None:
+        """Call those whose connections are lost."""
+        assert self._epoll is not None  # noqa: S101 - for the type checkers: who else calls this?
+        for fd, _ in self._epoll.poll(0):
+            if fd in self._endpoints:
+                self._endpoints[fd].ready(HANGUP)
+
+    def close(self) -> None:
+        """Close it."""
+        if self._epoll is not None:
+            self._epoll.close()
 
 
 class Timer:
@@ -115,6 +165,7 @@ class Loop:
         time: the clock.
         now: what it told in this turn.
         selector: what waits; it is for endpoints.
+        hangups: what waits for lost connections alone; likewise.
         endpoints: all there are; likewise.
 
     Raises:
@@ -130,6 +181,7 @@ class Loop:
         self._wakee.settimeout(0)
         self._waker.settimeout(0)
         self.selector.register(self._wakee, READ)
+        self.hangups = Hangups(self.selector)
         self._soon: deque[tuple[_Callback, tuple[object, ...]]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []  # a heap
         self._timers_made = 0  # so that equal times keep their order
@@ -252,6 +304,7 @@ class Loop:
         self._soon.clear()
         self._timers.clear()
         self.selector.close()
+        self.hangups.close()
         self._wakee.close()
         self._waker.close()
 

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import logging
 import os
+import select
 import socket
 import ssl
 import struct
@@ -404,6 +405,55 @@ def test_a_reset_after_the_last_word_is_no_error(loop: Loop, tcp: Any) -> None:
     reset(left)
     turns(loop, lambda: channel.closed)
     assert channel.lost == [None]
+
+
+class Patient(Recorder):
+    """Goes on when the peer has ended, but has nothing to say."""
+
+    def eof_received(self) -> bool | None:
+        """Go on."""
+        super().eof_received()
+        return True
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="only epoll tells of a reset alone")
+@pytest.mark.parametrize("kind", ["tcp", "pair"])
+def test_a_peer_that_has_ended_and_goes_away(loop: Loop, kind: str, request: Any) -> None:
+    """It is noticed though nothing is waited for: there is no idle timeout here."""
+    left, right = request.getfixturevalue(kind)
+    channel = Patient()
+    add(loop, channel, right)
+    left.shutdown(socket.SHUT_WR)
+    turns(loop, lambda: "eof" in channel.heard)
+    for _ in range(9):
+        loop.run_until(lambda: False, 0)
+    assert not channel.closed
+    reset(left)
+    turns(loop, lambda: channel.closed)
+    assert [type(error) for error in channel.lost] == [BrokenPipeError]
+
+
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="only epoll tells of a reset alone")
+def test_a_reset_while_a_producer_has_nothing_yet(loop: Loop, tcp: Any) -> None:
+    """What had come in is delivered, and the producer is closed."""
+
+    class Waiting(Recorder):
+        terminator: Terminator = 4
+
+        def frame_received(self, frame: bytes) -> None:
+            super().frame_received(frame)
+            if frame == b"TLS!":
+                self.push_producer([PENDING])
+                self.start_tls(server_tls())
+
+    left, right = tcp
+    channel = Waiting()
+    add(loop, channel, right)
+    left.send(b"TLS!")
+    turns(loop, lambda: channel.tls_request is not None)
+    reset(left)
+    turns(loop, lambda: channel.closed)
+    assert [type(error) for error in channel.lost] == [ConnectionResetError]
 
 
 @pytest.mark.parametrize(
