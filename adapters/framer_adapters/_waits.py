@@ -16,9 +16,9 @@ import socket
 import ssl
 import threading
 import time
-from typing import Final
+from typing import Final, cast
 
-from framer import Channel, OutputQueue
+from framer import Channel, OutputQueue, TlsRequest
 from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel
 from framer_adapters._conversation import Conversation, Step
 from framer_adapters._sockets import (
@@ -83,7 +83,8 @@ class BlockingConversation:
         while (step := self._send(ready)) is not Step.CLOSE:
             if step is Step.READ:
                 talk.receive(receive(self.transport))
-            elif (request := talk.channel.tls_request) is not None and step is Step.TLS:
+            elif step is Step.TLS:
+                request = cast("TlsRequest", talk.channel.tls_request)
                 self.transport = wrap_socket(self.transport, request, None)
                 shake_hands(self.transport)
                 talk.begin()

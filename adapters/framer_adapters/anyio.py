@@ -133,14 +133,10 @@ class _Mute(ByteStream):
         raise anyio.WouldBlock
 
     async def send_eof(self) -> None:
-        raise NotImplementedError
+        """TLS does not ask for this."""
 
     async def aclose(self) -> None:
-        pass
-
-    @property
-    def extra_attributes(self) -> Mapping[Any, Callable[[], Any]]:
-        return cast("Mapping[Any, Any]", cast("Any", self._transport).extra_attributes)
+        """Leave that to who has what is below."""
 
 
 _WORLD: Final = _Anyio()
