@@ -248,3 +248,52 @@ def test_a_connection_that_is_lost_in_the_end() -> None:
             assert isinstance(await ours.lost, ConnectionError)
 
     run(main())
+
+
+class Layer(asyncio.Protocol):
+    """TLS, as far as a farewell has to do with it; and its transport, and the one below."""
+
+    def __init__(self) -> None:
+        self.did: list[str] = []
+        self.size = 1
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_: self.did.append(name)
+
+    def get_protocol(self) -> asyncio.Protocol:
+        return self
+
+    def is_closing(self) -> bool:
+        return False
+
+    def get_write_buffer_size(self) -> int:
+        return self.size
+
+    def pause_writing(self) -> None:
+        self.did.append("pause_writing")
+
+    def resume_writing(self) -> None:
+        self.did.append("resume_writing")
+
+
+def test_a_farewell_to_who_takes_it_late() -> None:
+    """TLS hears of it, for it may hold back some; our direction is ended when all has gone."""
+
+    async def main() -> None:
+        layer: Any = Layer()
+        farewell = Farewell(layer, layer)
+        farewell.begin()
+        farewell.pause_writing()
+        farewell.resume_writing()
+        await asyncio.sleep(0)
+        assert "write_eof" not in layer.did
+        layer.size = 0
+        for _ in range(2):
+            farewell.resume_writing()
+            await asyncio.sleep(0)
+        assert layer.did.count("write_eof") == 1
+        assert layer.did.count("resume_writing") == 3
+        assert layer.did.count("pause_writing") == 1
+        farewell.connection_lost(None)
+
+    run(main())
