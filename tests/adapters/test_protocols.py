@@ -416,6 +416,61 @@ def test_a_stream_over_tls() -> None:
     run(main())
 
 
+async def both_over_tls() -> tuple[StreamProtocol, StreamProtocol]:
+    """Connect a server and a client."""
+    ends: list[StreamProtocol] = []
+    for sock in socket.socketpair():
+        ends.append(StreamProtocol())
+        ends[-1].attach(lambda _: None, OutputQueue())
+        ends[-1].take_over(*await asyncio.open_connection(sock=sock))
+    framer = Framer(b"\n")
+    await asyncio.gather(
+        ends[0].start_tls(TlsRequest(framer, server_tls()), None, None),
+        ends[1].start_tls(TlsRequest(framer, client_tls()), "localhost", None),
+    )
+    return ends[0], ends[1]
+
+
+@pytest.mark.parametrize("begun_here", [True, False])
+def test_the_end_of_a_stream_over_tls(begun_here: bool) -> None:
+    """It is closed, by asyncio itself where nobody knows what is below TLS."""
+
+    async def main() -> None:
+        server, client = await both_over_tls()
+        if not begun_here:
+            server.below = None
+        server.finish()
+        await asyncio.wait([server.closed, client.closed])
+        client.pause_reading()  # is harmless by then
+
+    run(main())
+
+
+def test_a_stream_that_is_lost_in_the_end() -> None:
+    """There is nothing left to do."""
+
+    async def main() -> None:
+        async with streams() as stream:
+            stream.protocol.finish()
+            stream.protocol.end(None)
+            await asyncio.sleep(0)
+            assert stream.protocol.closed.done()
+
+    run(main())
+
+
+def test_a_handshake_that_cannot_begin() -> None:
+    """What came in by then is nobody's."""
+
+    async def main() -> None:
+        async with streams() as stream:
+            with pytest.raises(TypeError):
+                await stream.protocol.start_tls(TlsRequest(Framer(b"\n"), object()), "host", None)
+            await asyncio.sleep(0)
+
+    run(main())
+
+
 def behind_the_handshake(sock: socket.socket, line: bytes) -> ssl.SSLObject:
     """Shake hands as a client, and send a line together with the last of it."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

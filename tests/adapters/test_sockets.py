@@ -473,3 +473,35 @@ def test_close_of_tls_that_never_was(pair: tuple[socket.socket, socket.socket]) 
 def test_all_names_are_used() -> None:
     """The module offers what it lists."""
     assert all(hasattr(_sockets, name) for name in _sockets.__all__)
+
+
+@pytest.mark.parametrize("error", [None, ssl.SSLWantReadError(), ssl.SSLError(), ValueError()])
+def test_a_farewell_that_has_to_wait(
+    error: Exception | None, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    """Until the kernel takes it, but not until the peer answers."""
+    answers: list[Exception | None] = [ssl.SSLWantWriteError(), error]
+
+    class Wire:
+        settimeout = pair[0].settimeout
+        fileno = pair[0].fileno
+
+        def unwrap(self) -> None:
+            if (answer := answers.pop(0)) is not None:
+                raise answer
+
+    _sockets._say_farewell(cast("ssl.SSLSocket", Wire()), 0)
+    assert answers == []
+
+
+def test_waiting_for_room(pair: tuple[socket.socket, socket.socket]) -> None:
+    """There is some, there is none in time, or one must not wait."""
+    pair[0].settimeout(0)
+    _sockets.wait_until_writable(pair[0], None)
+    with pytest.raises(BlockingIOError, match="give it a timeout"):
+        _sockets.wait_until_writable(pair[0], 0)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            pair[0].send(bytes(1 << 16))
+    with pytest.raises(TimeoutError):
+        _sockets.wait_until_writable(pair[0], 0.01)
