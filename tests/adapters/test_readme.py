@@ -8,13 +8,22 @@ from pathlib import Path
 
 import pytest
 
+import framer_adapters._conversation
+import framer_adapters._tasks
+import framer_adapters._waits
 import framer_adapters.trio
 
 FOLDER = Path(__file__).parent
 README = FOLDER.parent.parent / "adapters" / "README.md"
 TEXT = README.read_text(encoding="utf-8")
 QUOTES = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
-SOURCES = inspect.getsource(framer_adapters.trio) + (FOLDER / "test_trio.py").read_text()
+MODULES = (
+    framer_adapters._conversation,
+    framer_adapters._tasks,
+    framer_adapters._waits,
+    framer_adapters.trio,
+)
+SOURCES = "".join(map(inspect.getsource, MODULES)) + (FOLDER / "test_trio.py").read_text()
 
 
 @pytest.mark.parametrize("quote", QUOTES, ids=lambda quote: quote.split("\n")[0].strip())
