@@ -155,6 +155,7 @@ class DelimiterScanner(_Delimited):
         if (
             self._ends_line
             and most < 0
+            and len(window) > LONG_LINE
             and window.find(0x0A, 0, LONG_LINE) < 0
             and (lines := self._split_lines(window)) is not None
         ):

@@ -187,7 +187,10 @@ class Framer(BatchReader):
         [b'hi', b'']
         """
         # As fast over batches as what is in itertools, and cheaper to make (bench: lines, 17 B).
-        while (frames := self._next_frames()) is not None:
+        while self._patience <= 0:
+            frames = self._next_frames()
+            if frames is None:
+                return
             yield from frames
 
     def next_frame(self) -> bytes | None:
@@ -279,9 +282,12 @@ class Framer(BatchReader):
         self._terminator = terminator
         if same or self._skipping:  # A frame that is being skipped ends as it began.
             return
-        self._settle()
-        self._rewind()
-        self._progress = None
+        if self._batch:
+            self._settle()
+        self._patience = LOOK
+        if not (self._progress is None and self._gathered is None and self._failure is None):
+            self._rewind()  # Else there is nothing to rewind (bench: http).
+            self._progress = None
         self._scanner = scanner
         self._lookahead = 0
 

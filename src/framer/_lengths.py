@@ -138,7 +138,9 @@ class _Prefixed(_Announced):
 
     def expects(self, rest: bytes) -> int:
         opened = self._open(rest, 0)
-        if not isinstance(opened, tuple):
+        if opened is None:
+            return 1
+        if isinstance(opened, Malformed):
             return 0
         length, start = opened
         return max(start + length + len(self._footer) - len(rest), 0)
@@ -164,6 +166,10 @@ class LengthPrefixScanner(_Prefixed):
         if field + self._adjust < 0:
             return Malformed("the length field, adjusted, is below zero", offset)
         return field + self._adjust, start
+
+    def expects(self, rest: bytes) -> int:
+        missing = self._size - len(rest)
+        return missing if missing > 0 else super().expects(rest)
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         frames: list[bytes] = []

@@ -34,7 +34,7 @@ import struct
 from abc import ABC, abstractmethod
 from functools import lru_cache
 from itertools import chain
-from typing import ClassVar, Generic, TypeAlias, TypeVar, final
+from typing import ClassVar, Final, Generic, TypeAlias, TypeVar, final
 
 from framer._events import TerminatorFound
 
@@ -74,6 +74,8 @@ class Malformed:
         self.index = index
         self.cause = cause
 
+
+MANY_RECORDS: Final = 32
 
 Found: TypeAlias = bytes | TerminatorFound | TooLarge | Malformed | None
 
@@ -183,8 +185,11 @@ class CountScanner(Scanner[int]):
         end = start + frames * count
         if frames < 2:
             return [buffer[start:end]] * frames, end
-        records = struct.iter_unpack(f"{count}s", buffer[start:end])
-        return list(chain.from_iterable(records)), end
+        # Many at once, because a tuple for each takes as long again (bench: records).
+        many = start + (frames - frames % MANY_RECORDS) * count
+        records = struct.iter_unpack(f"{count}s" * MANY_RECORDS, buffer[start:many])
+        others = struct.iter_unpack(f"{count}s", buffer[many:end])
+        return list(chain.from_iterable(chain(records, others))), end
 
     def patience(self, progress: int | None) -> int:
         return -1 if progress is None else progress - 1
