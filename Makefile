@@ -9,6 +9,7 @@ PYTHON ?=
 ARGS ?=
 SECONDS = 60
 TARGET =
+QUICK ?=
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
 # One process a CPU; what is left to do goes to whoever has nothing to do.
 PARALLEL = -n auto --maxprocesses 8 --dist worksteal
@@ -26,7 +27,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 SITE := docs/_build/html
 
-.PHONY: help demo test docs lint format types coverage fuzz build clean venv
+.PHONY: help demo test docs lint format types coverage bench fuzz build clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -68,6 +69,9 @@ coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its ow
 fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
 	@PYTHONPATH=tests $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
 
+bench: $(VENV)/.has-bench  ## measure speed and memory against others (QUICK=1: in two minutes)
+	@PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
+
 build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
 	@rm -rf dist
 	@echo "framer: building the wheel and the sdist"
@@ -76,7 +80,7 @@ build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
 	@$(PY) -m twine check --strict dist/*
 
 clean:  ## remove all that was made, .venv too
-	@rm -rf $(VENV) .nox dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf $(VENV) .nox build dist docs/_build htmlcov .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 venv: $(VENV)/.has-dev  ## make .venv with everything in it
@@ -100,6 +104,9 @@ $(VENV)/.has-tests: pyproject.toml $(VENV)/.made
 $(VENV)/.has-docs: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer and what its documentation is made with into $(VENV)"
 	@$(PY) -m pip install -qq --editable '.[all]' --group docs
+$(VENV)/.has-bench: pyproject.toml $(VENV)/.made
+	@echo "framer: installing framer and those it is measured against into $(VENV)"
+	@$(PY) -m pip install -qq --editable '.[all]' --group bench
 	@touch $(VENV)/.has-cli $@
 
 $(VENV)/.has-dev: pyproject.toml $(VENV)/.made
