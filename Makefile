@@ -73,9 +73,8 @@ bench: $(VENV)/.has-bench  ## measure speed and memory against others (QUICK=1: 
 	@PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
 
 build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
-	@rm -rf dist
-	@echo "framer: building the wheel and the sdist"
-	@$(PY) -m build -qq
+	@echo "framer: building the wheel and the sdist, twice"
+	@$(PY) .ci/build.py
 	@$(PY) -m check_wheel_contents dist/*.whl
 	@$(PY) -m twine check --strict dist/*
 

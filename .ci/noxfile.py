@@ -27,6 +27,17 @@ for package in (framer, framer_adapters):
     assert package.__file__.startswith(sysconfig.get_path("purelib")), package.__file__
 """
 
+# All that can be imported where the extra `all` is installed, and nothing else is.
+EVERYTHING = """
+import importlib, pkgutil
+for package in ("framer", "framer_adapters"):
+    path = importlib.import_module(package).__path__
+    for module in pkgutil.walk_packages(path, f"{package}."):
+        if module.name != "framer.__main__":
+            importlib.import_module(module.name)
+            print(module.name)
+"""
+
 
 PYTHONS = find_pythons()
 
@@ -87,10 +98,26 @@ def coverage(session: nox.Session) -> None:
     make(session, "coverage")
 
 
-@nox.session(python=next(reversed(PYTHONS), None))
-def wheel(session: nox.Session) -> None:
-    """Build, then run the tests of the sdist against the wheel, with no source in reach."""
+@nox.session(venv_backend="none")
+def build(session: nox.Session) -> None:
+    """Build the wheel and the sdist, twice, and check them."""
     make(session, "build")
+
+
+@nox.session(python=list(PYTHONS), requires=["build"])
+def install(session: nox.Session) -> None:
+    """Install the wheel and its extras into an empty environment, and import all there is."""
+    (built,) = (ROOT / "dist").glob("*.whl")
+    session.install("-qq", f"{built}[all]")
+    session.chdir(session.create_tmp())
+    session.run("python", "-m", "pip", "check")
+    session.run("python", "-W", "error", "-c", EVERYTHING, silent=True)
+    session.run("framer", "--version")
+
+
+@nox.session(python=next(reversed(PYTHONS), None), requires=["build"])
+def wheel(session: nox.Session) -> None:
+    """Run the tests of the sdist against the wheel, with no source in reach."""
     (built,) = (ROOT / "dist").glob("*.whl")
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     session.install("-qq", f"{built}[all]", "--group", "tests")

@@ -71,6 +71,32 @@ def test_no_dependencies() -> None:
     assert [need for need in DISTRIBUTION.requires or [] if "extra ==" not in need] == []
 
 
+def test_metadata_is_complete() -> None:
+    """An index can show what this is, who made it, and under which licence."""
+    about = DISTRIBUTION.metadata
+    assert len(about["Summary"]) < 120
+    assert about["License-Expression"] == "MIT"
+    assert about["License-File"] == "LICENSE"
+    assert about["Author"]
+    assert {"framing", "network", "sans-io"} <= set(about["Keywords"].split(","))
+    assert about["Description-Content-Type"] == "text/markdown"
+    description = about.get_payload() if hasattr(about, "get_payload") else about["Description"]
+    assert "However the network cuts the bytes, the frames are the same." in str(description)
+
+
+def test_classifiers() -> None:
+    """They name each Python from the oldest on, each runtime, and that there are types."""
+    classifiers = set(DISTRIBUTION.metadata.get_all("Classifier", []))
+    oldest = int(DISTRIBUTION.metadata["Requires-Python"].removeprefix(">=3."))
+    python = "Programming Language :: Python :: 3."
+    minors = {int(each.removeprefix(python)) for each in classifiers if each.startswith(python)}
+    assert minors == set(range(oldest, max(minors) + 1))
+    assert sys.version_info.minor in minors
+    assert "Typing :: Typed" in classifiers
+    runtimes = {each.removeprefix("Framework :: ") for each in classifiers if "Framework" in each}
+    assert runtimes == {"AnyIO", "AsyncIO", "Trio"}
+
+
 def test_console_script() -> None:
     """The script `framer` is there, and what it names can be called."""
     (script,) = DISTRIBUTION.entry_points.select(group="console_scripts", name="framer")

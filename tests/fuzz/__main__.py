@@ -38,7 +38,13 @@ KEPT = 60
 KEPT_SIZE = 200
 """… and of how many bytes each: who reads one should be able to."""
 
-OPTIONS = ("-max_len=400", "-timeout=60", "-rss_limit_mb=4096", "-print_final_stats=1")
+OPTIONS = (
+    "-max_len=400",
+    "-len_control=10",
+    "-timeout=60",
+    "-rss_limit_mb=4096",
+    "-print_final_stats=1",
+)
 
 PULSE = re.compile(r"#(\d+)\s.*?corp: (\d+)")
 FINAL = re.compile(r"stat::number_of_executed_units: (\d+)")
@@ -53,6 +59,10 @@ class Run:
     inputs: int = 0
     output: list[str] = field(default_factory=list[str])
     status: int = 0
+
+    def story(self) -> Iterator[str]:
+        """Give what libFuzzer said, but for how it came along."""
+        return (line for line in self.output if not line.startswith(("#", "INFO", "WARNING")))
 
     def note(self, line: str) -> None:
         """Read a line of libFuzzer's."""
@@ -113,7 +123,7 @@ def fuzz_all(names: list[str], seconds: int) -> int:
         TextColumn("{task.fields[executions]:>12,} executions, {task.fields[inputs]:>5,} inputs"),
         TimeRemainingColumn(),
     )
-    bad: list[Run] = []
+    bad = 0
     with Progress(*columns, console=console) as progress:
         for name in names:
             run = Run(name)
@@ -126,11 +136,10 @@ def fuzz_all(names: list[str], seconds: int) -> int:
             if not console.is_terminal:
                 console.print(f"{name}: {run.executions:,} executions, {run.inputs:,} inputs")
             if run.status:
-                bad.append(run)
-    for run in bad:
-        console.print(f"\n{run.name} found something:", style="bold red")
-        print("".join(run.output[-60:]))
-    return len(bad)
+                bad += 1
+                console.print(f"\n{name} found something:", style="bold red")
+                console.print("".join(run.story()), markup=False, highlight=False, soft_wrap=True)
+    return bad
 
 
 def keep(names: list[str]) -> None:
