@@ -146,6 +146,7 @@ def run(data: bytes) -> None:
                 break
             gone = step(choices, loop, clock, peer)
         if gone:
+            wire.choices = Choices(b"")  # so that it reads all that is left
             turn(loop, 100)
             clock.now += 100 if idle_timeout else 0
         else:
