@@ -4,12 +4,16 @@
 # make test ARGS="-n0 --pdb"      in one process, as a debugger wants it
 # make test PYTHON=python3.13     makes .venv with that Python (after a `make clean`)
 # make fuzz SECONDS=600           fuzzes each target for so long; TARGET=twins one of them
+# make soak MINUTES=5             soaks each adapter for so long; ADAPTER=trio CONNECTIONS=5000
 
 PYTHON ?=
 ARGS ?=
 SECONDS = 60
 TARGET =
 QUICK ?=
+MINUTES = 2
+CONNECTIONS = 1000
+ADAPTER =
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
 # One process a CPU; what is left to do goes to whoever has nothing to do.
 PARALLEL = -n auto --maxprocesses 8 --dist worksteal
@@ -27,7 +31,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 SITE := docs/_build/html
 
-.PHONY: help demo test docs lint format types coverage bench fuzz build clean venv
+.PHONY: help demo test docs lint format types coverage bench fuzz soak build clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -71,6 +75,9 @@ fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
 
 bench: $(VENV)/.has-bench  ## measure speed and memory against others (QUICK=1: in two minutes)
 	@PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)
+
+soak: $(VENV)/.has-tests  ## put each adapter under load with faults, and count what is left
+	@PYTHONPATH=tests $(PY) -m soak --minutes $(MINUTES) --connections $(CONNECTIONS) $(ADAPTER)
 
 build: $(VENV)/.has-dev  ## build the wheel and the sdist, and check them
 	@echo "framer: building the wheel and the sdist, twice"
