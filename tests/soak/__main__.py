@@ -136,12 +136,12 @@ class Crowd:
                 client.read(now)
             if events & selectors.EVENT_WRITE and client.outcome is None:
                 client.write(now)
-            self._see(client, now)
+            self.see(client, now)
         if now - self.swept > 0.1:
             self.swept = now
             for client in list(self.clients):
                 client.tick(now)
-                self._see(client, now)
+                self.see(client, now)
 
     def come(self) -> None:
         """Have one more."""
@@ -151,7 +151,7 @@ class Crowd:
         self.clients[client] = 0
         self._wait_for(client, selectors.EVENT_WRITE)
 
-    def _see(self, client: Client, now: float) -> None:
+    def see(self, client: Client, now: float) -> None:
         """Take note that it has ended, or of what it waits for."""
         if client.outcome is None:
             read = selectors.EVENT_READ if client.wants_read(now) else 0
@@ -196,7 +196,7 @@ def soak_round(server: Server, crowd: Crowd, connections: int, seconds: float) -
         yield 1.0
     for client in list(crowd.clients):
         client.fail("it is still there", reset=True)
-        crowd.turn()
+        crowd.see(client, time.monotonic())
 
 
 def settle(server: Server, before: dict[str, Any], tally: Tally) -> None:
