@@ -65,7 +65,7 @@ autodoc_type_aliases = {
 nitpick_ignore_regex = [
     (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
     (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
-    (r"py:.*", r"framer\.Literal|TypeAliasForwardRef|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
+    (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
@@ -80,7 +80,7 @@ autodoc_type_aliases = {
 nitpick_ignore_regex = [
     (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
     (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
-    (r"py:.*", r"framer\.Literal|TypeAliasForwardRef|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
+    (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80

@@ -11,13 +11,18 @@ Two habits of our docstrings are none of napoleon's, and are put right on the wa
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
+from sphinx.pycode import ModuleAnalyzer
+from sphinx.util.inspect import TypeAliasForwardRef
 from sphinx.util.nodes import make_refnode
+
+import framer
 
 
 def find(
@@ -36,6 +41,24 @@ def find(
                 app.builder, node["refdoc"], found.docname, found.node_id, [content], name
             )
     return None
+
+
+def gather_sources(_app: Sphinx) -> None:
+    """Tell autodoc where the names of `framer` come from, for their order and their docstrings.
+
+    Public names claim to live in `framer` itself, whose source has only imports of them.
+    """
+    public = ModuleAnalyzer.for_module("framer")
+    public.analyze()
+    for path in sorted(Path(framer.__file__).parent.glob("_*.py")):
+        if path.stem.startswith("__"):
+            continue
+        private = ModuleAnalyzer.for_module(f"framer.{path.stem}")
+        private.analyze()
+        public.attr_docs.update(private.attr_docs)
+        first = len(public.tagorder)
+        for name, place in private.tagorder.items():
+            public.tagorder.setdefault(name, first + place)
 
 
 def state_when(
@@ -60,8 +83,15 @@ def keep_colons(
     lines.append("")
 
 
+def _name_of(alias: TypeAliasForwardRef) -> str:
+    return str(alias.name)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Have Sphinx ask here for what it does not find."""
+    # Sphinx writes an alias by its name, but not inside of a union, where it writes its repr().
+    TypeAliasForwardRef.__repr__ = _name_of  # type: ignore[method-assign] # none of ours is run
+    app.connect("builder-inited", gather_sources)
     app.connect("autodoc-process-docstring", state_when, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", keep_colons, priority=600)  # and after it
     app.connect("missing-reference", find)

@@ -99,6 +99,14 @@ def link_to_sources(app: Sphinx, doctree: nodes.document) -> None:
             link.replace_self(nodes.reference("", "", *link.children, refuri=uri, internal=True))
 
 
+def end_blocks(_app: Sphinx, doctree: nodes.document) -> None:
+    """Take away the empty line at the end of a session, which doctest wants and a page does not."""
+    for block in doctree.findall(nodes.literal_block):
+        text = block.astext().rstrip()
+        block.rawsource = text
+        block[:] = [nodes.Text(text)]
+
+
 def _lexer(name: str) -> str | None:
     """Name the language of a file; None if it cannot be read."""
     if name.endswith(".bin"):
@@ -133,5 +141,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", move_links)
     app.connect("include-read", move_included_links)
     app.connect("doctree-read", link_to_sources, priority=400)  # before downloads are collected
+    app.connect("doctree-read", end_blocks)
     app.connect("html-collect-pages", source_pages)
     return {"parallel_read_safe": False, "env_version": 1}
