@@ -96,6 +96,7 @@ napoleon_custom_sections = [
 html_theme = "furo"
 html_title = f"framer {release}"
 html_static_path = ["_static"]
+html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False

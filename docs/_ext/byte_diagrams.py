@@ -9,7 +9,6 @@ So a diagram shows what framer does.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +19,9 @@ from framer._cli.dissect import Dissector
 
 Parts = list[tuple[str, bytes]]
 """What kind of bytes, and the bytes."""
+
+MOST_CELLS: Final = 24
+"""How many bytes of a part are shown; of a longer one the middle is left out."""
 
 CONTROLS: Final = {0x0D: "CR", 0x0A: "LF", 0x20: "SP"}
 
@@ -88,11 +90,11 @@ def _row(title: str, parts: Parts, *, in_hex: bool) -> str:
     return f'<div class="row"><span class="title">{title}, {size} bytes</span>{boxes}</div>'
 
 
-def _cells(kind: str, data: Sequence[int], *, in_hex: bool) -> str:
-    return "".join(
-        f'<span class="byte {kind}">{_cell(byte, in_hex=in_hex and kind == "prefix")}</span>'
-        for byte in data
-    )
+def _cells(kind: str, data: bytes, *, in_hex: bool) -> str:
+    shown = [_cell(byte, in_hex=in_hex and kind == "prefix") for byte in data]
+    if len(shown) > MOST_CELLS:
+        shown[MOST_CELLS - 2 : -1] = ["…"]
+    return "".join(f'<span class="byte {kind}">{text}</span>' for text in shown)
 
 
 def _cell(byte: int, *, in_hex: bool) -> str:

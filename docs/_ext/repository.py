@@ -16,6 +16,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -99,10 +100,10 @@ def link_to_sources(app: Sphinx, doctree: nodes.document) -> None:
             link.replace_self(nodes.reference("", "", *link.children, refuri=uri, internal=True))
 
 
-def end_blocks(_app: Sphinx, doctree: nodes.document) -> None:
-    """Take away the empty line at the end of a session, which doctest wants and a page does not."""
+def trim_blocks(_app: Sphinx, doctree: nodes.document) -> None:
+    """Trim code: of the empty line that doctest wants at the end, of the indentation of a quotation."""
     for block in doctree.findall(nodes.literal_block):
-        text = block.astext().rstrip()
+        text = textwrap.dedent(block.astext().rstrip())
         block.rawsource = text
         block[:] = [nodes.Text(text)]
 
@@ -141,6 +142,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("source-read", move_links)
     app.connect("include-read", move_included_links)
     app.connect("doctree-read", link_to_sources, priority=400)  # before downloads are collected
-    app.connect("doctree-read", end_blocks)
+    app.connect("doctree-read", trim_blocks)
     app.connect("html-collect-pages", source_pages)
     return {"parallel_read_safe": False, "env_version": 1}

@@ -13,6 +13,7 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import pairwise, product
 from typing import Final
 
@@ -263,6 +264,7 @@ TELLING: Final[dict[Terminator, bytes]] = {
 START: Final = "the start"
 
 
+@cache
 def followers(most: int = 6) -> dict[str, set[str]]:
     """Tell which events and errors were seen to follow which, in all streams up to a length."""
     seen: dict[str, set[str]] = {}
@@ -319,7 +321,7 @@ def followers_table() -> str:
         name = before if before == START else f"<code>{before}</code>"
         rows.append(f'<tr><th scope="row">after {name}</th>{cells}</tr>')
     return (
-        '<div class="table-wrapper"><table class="followers"><thead><tr><th></th>'
+        '<div class="table-wrapper"><table class="docutils followers"><thead><tr><th></th>'
         f"{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
@@ -399,7 +401,7 @@ def to_table(diagram: Diagram) -> str:
             f"<td><ul>{reasons}</ul></td></tr>"
         )
     return (
-        '<div class="table-wrapper"><table class="arrows"><thead><tr><th></th><th></th>'
+        '<div class="table-wrapper"><table class="docutils arrows"><thead><tr><th></th><th></th>'
         f"<th>when</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
