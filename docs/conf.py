@@ -63,7 +63,10 @@ autodoc_type_aliases = {
     "Terminator": "framer.Terminator",
 }
 nitpick_ignore_regex = [
-    (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
+    (
+        r"py:obj",
+        r"(Server\.)?[a-z_]\w*",
+    ),  # an argument or an attribute, which has no place of its own
     (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
     (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
@@ -78,7 +81,10 @@ autodoc_type_aliases = {
     "Terminator": "framer.Terminator",
 }
 nitpick_ignore_regex = [
-    (r"py:obj", r"(Server\.)?[a-z_]\w*"),  # an argument or an attribute, which has no place of its own
+    (
+        r"py:obj",
+        r"(Server\.)?[a-z_]\w*",
+    ),  # an argument or an attribute, which has no place of its own
     (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
     (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
@@ -100,9 +106,6 @@ html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
-html_theme_options = {
-    "navigation_with_keys": True,
-    "footer_icons": [],
-}
+html_theme_options = {"navigation_with_keys": True}
 pygments_style = "default"
 pygments_dark_style = "github-dark"

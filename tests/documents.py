@@ -35,7 +35,9 @@ __all__ = ["ROOT", "Block", "Document", "docstrings", "pages"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
-BLOCK = re.compile(r"^(?P<fence>```+)(?P<language>\w+)\n(?P<text>.*?)^(?P=fence)$", re.M | re.S)
+BLOCK = re.compile(
+    r"^(?P<fence>```+)(?P<language>\w+)\n(?P<text>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL
+)
 Definition = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -130,6 +132,7 @@ def is_quotation(text: str) -> bool:
 @cache
 def _sources() -> tuple[str, ...]:
     """The text of every file that may be quoted: of the packages, wherever they are, and others."""
-    folders = [*framer.__path__, *framer_adapters.__path__, ROOT / "tests", ROOT / "docs"]
-    paths = [path for folder in folders for path in sorted(Path(folder).rglob("*.py"))]
+    packages = [Path(folder) for folder in [*framer.__path__, *framer_adapters.__path__]]
+    folders = [*packages, ROOT / "tests", ROOT / "docs"]
+    paths = [path for folder in folders for path in sorted(folder.rglob("*.py"))]
     return tuple(path.read_text(encoding="utf-8") for path in paths)

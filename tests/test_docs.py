@@ -101,9 +101,9 @@ def test_a_wrong_example_is_noticed(tmp_path: Path) -> None:
 def test_commands(page: Document) -> None:
     """A target of make that a page names is in the Makefile, and a script is where it says."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = re.findall(r"^([a-z]+):", makefile, re.M)
+    targets = re.findall(r"^([a-z]+):", makefile, re.MULTILINE)
     text = "".join(block.text for block in page.blocks if block.language == "console")
-    for target in re.findall(r"^\$ make (\w+)", text, re.M):
+    for target in re.findall(r"^\$ make (\w+)", text, re.MULTILINE):
         assert target in targets
     for script in re.findall(r"\$ python (\S+\.py)", text):
         names = {path.name for path in (ROOT / "docs").rglob("*.py")}
@@ -113,7 +113,9 @@ def test_commands(page: Document) -> None:
 @pytest.mark.parametrize("page", [pytest.param(page, id=name) for name, page in PAGES.items()])
 def test_links(page: Document) -> None:
     """Every link inside the repository leads to a file."""
-    text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", page.path.read_text("utf-8"), flags=re.M | re.S)
+    text = re.sub(
+        r"^```.*?^```$|`[^`\n]*`", "", page.path.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL
+    )
     for link in re.findall(r"\]\(([^)\s]+)\)", text):
         path = link.partition("#")[0]
         if not path or "://" in path or Path(path).name in EXPECTED:
@@ -126,9 +128,11 @@ def test_links(page: Document) -> None:
 def test_every_page_is_in_a_menu() -> None:
     """No page of the site is reached by nothing but the search."""
     index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    menus = "".join(re.findall(r"```{toctree}\n(.*?)```", index, re.S))
-    entries = re.findall(r"^(?:.*<)?([\w/-]+)>?$", menus, re.M)
-    names = {page.path.relative_to(ROOT / "docs") for page in PAGES.values() if page.name[:5] == "docs/"}
+    menus = "".join(re.findall(r"```{toctree}\n(.*?)```", index, re.DOTALL))
+    entries = re.findall(r"^(?:.*<)?([\w/-]+)>?$", menus, re.MULTILINE)
+    names = {
+        page.path.relative_to(ROOT / "docs") for page in PAGES.values() if page.name[:5] == "docs/"
+    }
     names.discard(Path("index.md"))
     assert {os.fspath(name.with_suffix("")) for name in names} <= set(entries)
 

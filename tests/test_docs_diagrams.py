@@ -45,7 +45,7 @@ def test_diagrams_of_the_page(expression: str, option: str, value: str) -> None:
 def test_every_option_is_on_the_page(kind: type[LengthPrefix | VarintPrefix | LengthFrom]) -> None:
     """An option that is added to a terminator has to be shown, too."""
     names = {field.name for field in dataclasses.fields(kind)} - {"length_of", "_"}
-    headings = re.findall(r"^### (\w+)", PAGE, re.M)
+    headings = re.findall(r"^### (\w+)", PAGE, re.MULTILINE)
     assert {name for name in names if name not in headings and f"`{name}`" not in PAGE} == set()
 
 
@@ -91,7 +91,7 @@ def test_the_middle_of_a_long_part_is_left_out() -> None:
 
 
 def test_channel() -> None:
-    """There is no way back, and the last hook is called on the way into `closed`, and only there."""
+    """There is no way back; the last hook is called on the way into `closed`, and only there."""
     diagram = DIAGRAMS["channel"]()
     order = list(diagram.states)
     assert {arrow.end for arrow in diagram.arrows} == set(order[1:])

@@ -53,9 +53,7 @@ def test_samples(sample: explorer.Sample) -> None:
 @pytest.mark.parametrize("sample", SAMPLES)
 @pytest.mark.parametrize("frames", [False, True], ids=["events", "frames"])
 @pytest.mark.parametrize("limit", [0, 3, 65536, None])
-def test_cuts_do_not_matter(
-    sample: explorer.Sample, limit: int | None, *, frames: bool
-) -> None:
+def test_cuts_do_not_matter(sample: explorer.Sample, limit: int | None, *, frames: bool) -> None:
     """The page says so, with every limit, after having tried."""
     page = ask(sample.text, sample.terminator, frames=frames, max_frame_size=limit)
     assert re.fullmatch(r"Cut in \d+ other ways .* give the same\.", str(page["verdict"]))
@@ -156,7 +154,13 @@ def test_nothing_typed_becomes_markup(text: str) -> None:
 
 def test_answer() -> None:
     """A script asks and is answered in JSON."""
-    question = {"text": "ab", "terminator": "1", "cuts": [1], "max_frame_size": None, "frames": True}
+    question = {
+        "text": "ab",
+        "terminator": "1",
+        "cuts": [1],
+        "max_frame_size": None,
+        "frames": True,
+    }
     answer = json.loads(explorer.answer(json.dumps(question)))
     assert answer == ask("ab", "1", cuts=[1], max_frame_size=None, frames=True)
     assert html.unescape(answer["steps"]).count("b'a'") == 2

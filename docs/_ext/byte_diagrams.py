@@ -74,7 +74,9 @@ def to_html(diagram: Diagram) -> str:
     in_hex = isinstance(diagram.terminator, (LengthPrefix, VarintPrefix))
     before = _row("on the wire", diagram.before, in_hex=in_hex)
     after = _row("the frame", diagram.after, in_hex=in_hex)
-    return f'<div class="bytes">{before}<span class="becomes" aria-hidden="true"></span>{after}</div>'
+    return (
+        f'<div class="bytes">{before}<span class="becomes" aria-hidden="true"></span>{after}</div>'
+    )
 
 
 NAMES: Final = {"prefix": "prefix", "payload": "payload", "terminator": "footer"}

@@ -6,7 +6,7 @@ When the site is built it is called once, for what the page shows before that, o
 So the page is written here, as HTML, and the script beside it does no more than to put it in place.
 
 What the reader types for a terminator is evaluated: it is Python, and runs in their own browser.
-Hence nothing of it is ever taken from the address of the page, which somebody else may have written.
+Hence nothing of it is ever taken from the address of the page, which may be somebody else's.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def strip(data: bytes, cuts: Sequence[int], found: Sequence[str]) -> str:
     return "".join(cells) or '<span class="nothing">no bytes</span>'
 
 
-CLASSES: Final = {
+CLASSES: Final[dict[type, str]] = {
     Data: "data",
     bytes: "data",
     TerminatorFound: "found",
@@ -261,7 +261,7 @@ def table(all_steps: Iterable[Step]) -> str:
         )
         out = f"<ul>{items}</ul>" if items else '<span class="nothing">nothing yet</span>'
         rows.append(
-            f'<tr><td>{number}</td><td><code>{came_in}</code></td><td>{out}</td>'
+            f"<tr><td>{number}</td><td><code>{came_in}</code></td><td>{out}</td>"
             f"<td>{step.buffered}</td></tr>"
         )
     return "".join(rows)

@@ -35,7 +35,7 @@ def find(
     target = str(node["reftarget"])
     public = re.sub(r"^framer\._\w+\.", "framer.", target)
     for name in (target, public, f"framer.{target}"):
-        if name in objects and app.builder is not None:
+        if name in objects:
             found = objects[name]
             return make_refnode(
                 app.builder, node["refdoc"], found.docname, found.node_id, [content], name

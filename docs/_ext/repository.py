@@ -22,8 +22,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from docutils import nodes
-from pygments.lexers import get_lexer_for_filename
-from pygments.util import ClassNotFound
+from pygments.lexers import find_lexer_class_for_filename
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.builders.html import StandaloneHTMLBuilder
@@ -101,7 +100,7 @@ def link_to_sources(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def trim_blocks(_app: Sphinx, doctree: nodes.document) -> None:
-    """Trim code: of the empty line that doctest wants at the end, of the indentation of a quotation."""
+    """Take from code the empty line that doctest wants, and from quotations their indentation."""
     for block in doctree.findall(nodes.literal_block):
         text = textwrap.dedent(block.astext().rstrip())
         block.rawsource = text
@@ -112,10 +111,8 @@ def _lexer(name: str) -> str | None:
     """Name the language of a file; None if it cannot be read."""
     if name.endswith(".bin"):
         return None
-    try:
-        return str(get_lexer_for_filename(name).aliases[0])
-    except ClassNotFound:
-        return "text"
+    lexer = find_lexer_class_for_filename(name)
+    return "text" if lexer is None else str(lexer.aliases[0])
 
 
 def _sources(app: Sphinx) -> dict[str, None]:

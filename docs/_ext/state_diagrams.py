@@ -348,8 +348,8 @@ def to_svg(diagram: Diagram, title: str) -> str:
         drawn.append(_arrow(number, head, states.index(arrow.start), states.index(arrow.end)))
     name = html.escape(title)
     marker = (
-        f'<marker id="{head}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" '
-        'orient="auto-start-reverse"><path d="M0 0 10 5 0 10z" class="head"/></marker>'
+        f'<marker id="{head}" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" '
+        f'markerHeight="7" orient="auto"><path d="M0 0 10 5 0 10z" class="head"/></marker>'
     )
     return (
         f'<svg class="states" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{name}" '
@@ -366,13 +366,12 @@ def _box(state: str, index: int) -> str:
 
 
 def _arrow(number: int, head: str, start: int, end: int) -> str:
-    """Draw an arrow: straight to the next state, to the right further down, to the left back up."""
+    """Draw an arrow: straight to the next state, on the right further down, on the left back."""
     step = end - start
     middle = WIDTH / 2
     if step == 1:
-        y1, y2 = TOP + STEP * start + BOX[1], TOP + STEP * end
-        path, x, y = f"M{middle:g} {y1}V{y2}", middle, (y1 + y2) / 2
-        return _line(number, head, path, x, y - 3)
+        top, bottom = TOP + STEP * start + BOX[1], TOP + STEP * end
+        return _line(number, head, f"M{middle:g} {top}V{bottom}", middle, (top + bottom) / 2 - 3)
     side = 1 if step > 0 else -1
     # Arrows leave low and come in high, so that those of one side do not meet at a box.
     edge = middle + side * BOX[0] / 2

@@ -33,11 +33,11 @@ class Explorer {
     this.ask = python.pyimport("explorer").answer;
     this.listen();
     for (const part of this.form.querySelectorAll("[disabled]")) part.disabled = false;
-    this.root.classList.add("ready");
     this.update();
     const version = python.runPython("import sys; sys.version.split()[0]");
     this.say(`Python ${version} runs framer in this page. ` +
              "Click between two bytes to cut there; move a cut by dragging it, or by the arrow keys.");
+    this.root.classList.add("ready");
   }
 
   listen() {
@@ -144,4 +144,7 @@ class Explorer {
 }
 
 const explorer = new Explorer(document.querySelector(".explorer"));
-explorer.start().catch((error) => explorer.say(String(error.message ?? error)));
+explorer.start().catch((error) => {
+  explorer.say(String(error.message ?? error));
+  explorer.root.classList.add("failed");
+});
