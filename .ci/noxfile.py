@@ -81,6 +81,12 @@ def other_tests(session: nox.Session) -> None:
 
 
 @nox.session(venv_backend="none")
+def docs(session: nox.Session) -> None:
+    """Build the documentation, and check every link in it."""
+    make(session, "docs")
+
+
+@nox.session(venv_backend="none")
 def lint(session: nox.Session) -> None:
     """Check style and format."""
     make(session, "lint")
