@@ -67,7 +67,11 @@ nitpick_ignore_regex = [
         r"py:obj",
         r"(Server\.)?[a-z_]\w*",
     ),  # an argument or an attribute, which has no place of its own
-    (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
+    (r"py:class", r"FileDescriptorLike|Frame|Map|ReadableBuffer|SearchStrategy"),  # for checkers
+    (
+        r"py:.*",
+        r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",
+    ),  # of others
     (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
 python_use_unqualified_type_names = True
@@ -85,7 +89,11 @@ nitpick_ignore_regex = [
         r"py:obj",
         r"(Server\.)?[a-z_]\w*",
     ),  # an argument or an attribute, which has no place of its own
-    (r"py:.*", r"(_?asyncio|anyio|collections|os|socket|ssl|trio|typing)\..*"),  # of others
+    (r"py:class", r"FileDescriptorLike|Frame|Map|ReadableBuffer|SearchStrategy"),  # for checkers
+    (
+        r"py:.*",
+        r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",
+    ),  # of others
     (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
 ]
 python_use_unqualified_type_names = True

@@ -71,15 +71,26 @@ def state_when(
             return
 
 
-def keep_colons(
+def keep_words(
     _app: Sphinx, what: str, _name: str, _obj: object, _options: object, lines: list[str]
 ) -> None:
-    """Put back what napoleon takes for a type in ``What ends a frame: exactly the value ...``."""
+    """Put back what napoleon takes for a type in ``What ends a frame: exactly the value ...``.
+
+    And keep Sphinx from taking the first of several attributes for the type of the last.
+    """
     while lines and not lines[-1]:
         lines.pop()
     if what in {"attribute", "data", "property"} and lines and lines[-1].startswith(":type: "):
         words = lines.pop().removeprefix(":type: ")
         lines[0] = f"{words}: {lines[0]}"
+    for index, line in enumerate(lines):
+        if re.match(r":ivar \w+, ", line):
+            names, _, words = line.removeprefix(":ivar ").partition(":")
+            lines[index] = f":ivar {names.replace(' ', '')}:{words}"
+        elif match := re.fullmatch(r":rtype: (\w+ \w.*)", line):
+            lines[index] = ""
+            at = next(at for at, line in enumerate(lines) if line.startswith(":returns: "))
+            lines[at] = f":returns: {match[1]}: {lines[at].removeprefix(':returns: ')}"
     lines.append("")
 
 
@@ -93,6 +104,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     TypeAliasForwardRef.__repr__ = _name_of  # type: ignore[method-assign] # none of ours is run
     app.connect("builder-inited", gather_sources)
     app.connect("autodoc-process-docstring", state_when, priority=400)  # before napoleon
-    app.connect("autodoc-process-docstring", keep_colons, priority=600)  # and after it
+    app.connect("autodoc-process-docstring", keep_words, priority=600)  # and after it
     app.connect("missing-reference", find)
     return {"parallel_read_safe": True}

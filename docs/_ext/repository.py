@@ -39,6 +39,7 @@ INCLUDED: Final = {
 """The texts of the repository that a page includes, and which page that is."""
 
 EXPECTED: Final = {
+    "docs/deprecation.md",
     "docs/found-in-the-wild.md",
     "docs/migrating.md",
     "docs/performance.md",
