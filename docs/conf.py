@@ -67,7 +67,10 @@ nitpick_ignore_regex = [
         r"py:obj",
         r"(Server\.)?[a-z_]\w*",
     ),  # an argument or an attribute, which has no place of its own
-    (r"py:class", r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy"),  # for checkers
+    (
+        r"py:class",
+        r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy",
+    ),  # for checkers
     (
         r"py:.*",
         r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",
@@ -89,7 +92,10 @@ nitpick_ignore_regex = [
         r"py:obj",
         r"(Server\.)?[a-z_]\w*",
     ),  # an argument or an attribute, which has no place of its own
-    (r"py:class", r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy"),  # for checkers
+    (
+        r"py:class",
+        r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy",
+    ),  # for checkers
     (
         r"py:.*",
         r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",

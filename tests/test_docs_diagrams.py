@@ -102,11 +102,6 @@ def test_channel() -> None:
         assert all(("connection_lost()" in reason) == into_closed for reason in reasons), arrow
 
 
-def test_channel_seen_in_more_steps() -> None:
-    """Three calls are enough: two find the same arrows already."""
-    assert state_diagrams.channel_diagram(2).arrows == state_diagrams.channel_diagram(3).arrows
-
-
 def test_lengths() -> None:
     """A frame that announces its length ends in its payload, and may break anywhere."""
     diagram = DIAGRAMS["length"]()
