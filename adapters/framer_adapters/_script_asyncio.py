@@ -33,10 +33,10 @@ class Connection(NamedTuple):
         return self
 
     async def __aexit__(self, exc_type: object, *_: object) -> None:
-        transport = self.writer.transport
+        transport = cast("ScriptedTransport", self.writer.transport)
         transport.abort()
         await asyncio.sleep(0)
-        if exc_type is None and isinstance(transport, ScriptedTransport):
+        if exc_type is None:
             transport.play.check()
 
 

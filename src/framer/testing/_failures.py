@@ -65,8 +65,9 @@ class Side:
 
 def again(call: str, *transcripts: Transcript) -> str:
     """What to type to see it again."""
-    lines = [f"    transcript(make, {seen.chunks!r})" for seen in transcripts]
-    return "\n".join(["to see it again:", f"    {call}", *lines])
+    calls = [call] if call else []
+    calls += [f"transcript(make, {seen.chunks!r})" for seen in transcripts]
+    return "\n".join(["to see it again:", *(f"    {call}" for call in calls)])
 
 
 def describe(chunks: Sequence[bytes]) -> str:
@@ -89,8 +90,7 @@ def compare(left: Side, right: Side, rules: Rules, place: int) -> str:
     """Two transcripts side by side, around the place where they first differ, which is marked."""
     columns = [_rows(left.transcript, rules), _rows(right.transcript, rules)]
     width = (WIDTH - 9) // 2
-    line = f"      {left.title:{width}} | {right.title}".rstrip()
-    lines = [line]
+    lines = [f"      {left.title:{width}} | {right.title}".rstrip()]
     first = max(0, place - NEARBY)
     if first:
         lines.append(f"      ({first} before that are the same)")

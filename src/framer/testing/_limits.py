@@ -90,7 +90,7 @@ STEEPEST: Final = 1.5
 LONG_ENOUGH: Final = 0.02
 """Seconds that a run has to take to be measured; fewer say more about the machine."""
 
-LONGEST: Final = 1 << 20
+LONGEST: Final = 1 << 18
 """Bytes of the longest stream that is tried. What takes no time up to there is quick enough."""
 
 ATTEMPTS: Final = 3

@@ -89,8 +89,11 @@ class Rules:
 
     def _first_that_is_no_beginning(self, shorter: list[Seen], longer: list[Seen]) -> int | None:
         for place, (a, b) in enumerate(zip(shorter, longer, strict=False)):
+            if a.value == b.value:
+                continue
             is_last = place == len(shorter) - 1
-            if a.value != b.value and not (is_last and self.extends(a, b)):
+            is_last_of_both = is_last and len(shorter) == len(longer)
+            if not (is_last and self.extends(a, b)) and not (is_last_of_both and self.extends(b, a)):
                 return place
         return None
 

@@ -188,33 +188,12 @@ def check_coalescing(make: Make, frame: bytes, n: int = 2000, *, merge: Merge = 
     >>> from framer.testing import check_coalescing, framer_subject
     >>> check_coalescing(framer_subject(Framer), b"\n")
     """
-    rules = Rules.of(merge)
-    frame = bytes(frame)
+    rules, frame = Rules.of(merge), bytes(frame)
     single = transcript(make, [frame] * n)
     require_something(single)
     burst = transcript(make, [frame * n])
-    place = rules.difference(single, burst)
-    if place is None:
+    if rules.difference(single, burst) is None:
         return
-    fewest = _fewest(make, frame, n, rules)
-    single, burst = transcript(make, [frame] * fewest), transcript(make, [frame * fewest])
-    shown = rules.difference(single, burst)
-    table = ""
-    if shown is not None:
-        sides = Side("one by one", single), Side("in one chunk", burst)
-        table = compare(*sides, rules, shown) + "\n\n"
-    call = f"check_coalescing(make, {frame!r}, {fewest})"
-    raise CheckFailed(
-        f"{fewest} times the same frame, in one chunk, do not give what they give one by one\n\n"
-        f"the frame: {short(frame, 300)}\n\n{table}{again(call)}",
-        split=[frame * fewest],
-        transcripts=[single, burst],
-        difference=shown,
-    ) from burst.error
-
-
-def _fewest(make: Make, frame: bytes, n: int, rules: Rules) -> int:
-    """The smallest number of frames that still makes the difference, if more of them do so too."""
     passes, fails = 0, n
     while fails - passes > 1:
         middle = (passes + fails) // 2
@@ -222,8 +201,17 @@ def _fewest(make: Make, frame: bytes, n: int, rules: Rules) -> int:
         if rules.difference(one, other) is None:
             passes = middle
         else:
-            fails = middle
-    return fails
+            fails, single, burst = middle, one, other
+    place = rules.difference(single, burst) or 0
+    table = compare(Side("one by one", single), Side("in one chunk", burst), rules, place)
+    call = f"check_coalescing(make, {frame!r}, {fails})"
+    raise CheckFailed(
+        f"{fails} times the same frame, in one chunk, do not give what they give one by one\n\n"
+        f"the frame: {short(frame, 300)}\n\n{table}\n\n{again(call)}",
+        split=[frame * fails],
+        transcripts=[single, burst],
+        difference=place,
+    ) from burst.error
 
 
 def check_only_raises(make: Make, data: bytes, *exceptions: type[Exception]) -> None:
