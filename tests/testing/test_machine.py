@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
@@ -12,7 +12,13 @@ from framer import Data, Framer, LengthPrefix, Netstring
 from framer.testing import CheckFailed, ParserMachine, Subject, framer_subject, streams
 from framer.testing._machine import _Replayed
 
-SETTINGS = settings(max_examples=60, stateful_step_count=12, database=None, derandomize=True)
+SETTINGS = settings(
+    max_examples=40,
+    stateful_step_count=12,
+    database=None,
+    derandomize=True,
+    phases=[Phase.generate],  # shrinking is hypothesis' own, and takes long
+)
 WIRE = streams(b"one\r\n", b"\r\n", b"2:hi,", b"\x01x", b"a\rb\n\r\n")
 
 
@@ -147,10 +153,10 @@ def test_a_change_that_is_forgotten() -> None:
             self.next: Any = None
 
         def feed(self, data: bytes) -> list[bytes]:
-            frames = list(self.inner.feed(data[:2]))
+            frames = list(self.inner.feed(data))
             if self.next is not None:
                 self.inner.change_terminator(self.next)
-            return [*frames, *self.inner.feed(data[2:])]
+            return frames
 
         def change_terminator(self, terminator: Any) -> None:
             self.next = terminator

@@ -38,7 +38,7 @@ def test_damage() -> None:
         found = find(
             streams(b"ab;", max_frames=2, damage=1),
             lambda stream, wanted=wanted: stream == wanted,
-            settings=settings(max_examples=20000, database=None, derandomize=True),
+            settings=settings(max_examples=5000, database=None, derandomize=True),
         )
         assert found == wanted
 

@@ -104,9 +104,12 @@ async def _check_all(make_pair: Callable[[], Awaitable[Pair]]) -> None:
             if not (blocking and case in AT_ONCE):
                 await case(here, there)
         except Exception as exc:
+            fault = exc
+            while isinstance(fault, ExceptionGroup):  # of a nursery
+                fault = fault.exceptions[0]
             raise CheckFailed(
                 f"{inspect.getdoc(case)}\n\nThis does not hold ({case.__name__.strip('_')}):"
-                f" {type(exc).__name__}: {exc}"
+                f" {type(fault).__name__}: {fault}"
             ) from exc
         finally:
             await here.aclose()
