@@ -7,6 +7,7 @@ server.pem has the certificate for localhost and its key, ca.pem is what the cli
 
 from __future__ import annotations
 
+import contextlib
 import ftplib
 import importlib
 import io
@@ -15,6 +16,7 @@ import random
 import ssl
 import sys
 import threading
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -55,20 +57,33 @@ def session(client: ftplib.FTP, home: Path) -> None:
     client.quit()
 
 
-def serve(handler: Any, home: Path) -> tuple[Any, threading.Thread]:
-    """Start a server in a thread of its own."""
+@contextlib.contextmanager
+def serving(handler: Any, home: Path) -> Generator[Any]:
+    """Run a server in a thread of its own."""
     authorizer = authorizers.DummyAuthorizer()
     authorizer.add_user("user", "secret", str(home), perm="elradfmwMT")
     handler.authorizer = authorizer
     server = servers.FTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"handle_exit": False})
+    over = threading.Event()
+
+    def serve() -> None:
+        while not over.is_set():
+            server.serve_forever(timeout=0.1, blocking=False, handle_exit=False)
+        server.close_all()
+
+    thread = threading.Thread(target=serve)
     thread.start()
-    return server, thread
+    try:
+        yield server
+    finally:
+        over.set()
+        thread.join(30)
+    assert not thread.is_alive()
 
 
 def main(certificate: str, authority: str) -> None:
     """Run a session over each kind of connection."""
-    logging.getLogger("pyftpdlib").setLevel(logging.WARNING)
+    logging.basicConfig(level=logging.WARNING)
     home = Path.cwd()
     handlers.TLS_FTPHandler.certfile = certificate
     handlers.TLS_FTPHandler.tls_control_required = True
@@ -77,24 +92,19 @@ def main(certificate: str, authority: str) -> None:
         assert {asyncore.dispatcher, asynchat.async_chat} <= set(theirs.__mro__)
     trusted = ssl.create_default_context(cafile=authority)
     for handler in (handlers.FTPHandler, handlers.TLS_FTPHandler):
-        server, thread = serve(handler, home)
-        host, port = server.socket.getsockname()
-        try:
+        with serving(handler, home) as server:
+            port = server.socket.getsockname()[1]
             for passive in (True, False):
                 client = ftplib.FTP(timeout=30)  # noqa: S321 - just that
                 if handler is handlers.TLS_FTPHandler:
                     client = ftplib.FTP_TLS(context=trusted, timeout=30)  # noqa: S321
-                client.connect("localhost" if host == "127.0.0.1" else host, port)
+                client.connect("localhost", port)
                 client.login("user", "secret")
                 client.set_pasv(passive)
                 if isinstance(client, ftplib.FTP_TLS):
                     client.prot_p()
                 session(client, home)
                 client.close()
-        finally:
-            server.ioloop.call_later(0, server.close_all)
-            thread.join(30)
-        assert not thread.is_alive()
         print(handler.__name__, "served")
 
 
