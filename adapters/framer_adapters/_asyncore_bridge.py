@@ -31,7 +31,7 @@ async def run(timeout: float, channels: Map, turn: Callable[[float, Map], object
 async def _wait(selector: selectors.BaseSelector, channels: Map, timeout: float) -> None:  # noqa: ASYNC109
     loop = asyncio.get_running_loop()
     woken = asyncio.Event()
-    masks = waiting(channels.copy(), selectors.EVENT_READ, selectors.EVENT_WRITE)
+    masks = waiting(dict(channels.items()), selectors.EVENT_READ, selectors.EVENT_WRITE)
     for fd, mask in masks.items():
         try:
             selector.register(fd, mask)

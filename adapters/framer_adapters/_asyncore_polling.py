@@ -101,10 +101,9 @@ def wait(asked: Map, events: Events, timeout: float | None) -> list[Ready]:
     Raises:
         ValueError, TypeError: what stands for a descriptor is no number that one can have.
     """
-    return [
-        Ready(fd, asked[fd], getattr(asked[fd], "socket", None), found)
-        for fd, found in _wait(events, timeout)
-    ]
+    # Looked up now, for there are libraries that take it away for their own purposes.
+    found = _poll(events, timeout) if hasattr(select, "poll") else _select(events, timeout)
+    return [Ready(fd, asked[fd], getattr(asked[fd], "socket", None), flags) for fd, flags in found]
 
 
 def wait_as_select(asked: Map, events: Events, timeout: float | None) -> list[Ready]:
@@ -144,9 +143,6 @@ def _select(events: Events, timeout: float | None) -> list[tuple[int, int]]:
             (key.fd, sum(event for event, mask in names if masks & mask))
             for key, masks in selector.select(timeout)
         ]
-
-
-_wait = _poll if hasattr(select, "poll") else _select
 
 
 def unread(ready: Ready) -> int:

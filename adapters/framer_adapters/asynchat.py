@@ -43,6 +43,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from collections.abc import Callable
 from socket import socket
 from typing import Any, Final, Protocol, TypeAlias, cast
 
@@ -121,7 +122,7 @@ class async_chat(asyncore.dispatcher):
     __taken: tuple[bytes, ...] = ()
     __sets: int = 0
     __reading: bool = False
-    __sending: bool = False
+    __busy: bool = False
 
     def __init__(self, sock: socket | None = None, map: dict[int, Any] | None = None) -> None:
         self.ac_in_buffer = b""
@@ -151,7 +152,7 @@ class async_chat(asyncore.dispatcher):
     def ac_in_buffer(self, data: bytes) -> None:
         framer = self.__input()
         framer.take_buffered()
-        framer.receive_data(data)
+        framer.receive_data(data or b"")
         self.__taken = ()
         self.__sets += 1
 
@@ -351,15 +352,10 @@ class async_chat(asyncore.dispatcher):
         """Send once what is first in `producer_fifo`, if the channel is connected.
 
         A producer that pushes while it is asked is not asked again: what it pushed waits.
+        Nor is what is being sent sent a second time by a `send` that pushes.
         """
-        if self.__sending:
-            return
-        self.__sending = True
-        try:
-            while self.producer_fifo and self.connected and self.__advance():
-                pass
-        finally:
-            self.__sending = False
+        while self.producer_fifo and self.connected and not self.__busy and self.__advance():
+            pass
 
     def __advance(self) -> bool:
         """Do something about the first in the queue; say whether to go on."""
@@ -384,7 +380,7 @@ class async_chat(asyncore.dispatcher):
         if isinstance(data, (bytearray, memoryview)):
             data = bytes(cast("bytearray", data))
         try:
-            sent = self.send(data)
+            sent = self.__guard(self.send, data)
         except OSError:
             self.handle_error()
             return False
@@ -397,12 +393,20 @@ class async_chat(asyncore.dispatcher):
 
     def __ask(self, producer: _Producer) -> None:
         """Put the producer's next chunk in front of it; remove it when it has none."""
-        data = producer.more()
+        data = self.__guard(producer.more)
         fifo = self.producer_fifo
         if data:
             fifo.appendleft(data)
         elif fifo and fifo[0] is producer:
             fifo.popleft()
+
+    def __guard(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        """Make a call during which nothing else is sent."""
+        self.__busy = True
+        try:
+            return call(*arguments)
+        finally:
+            self.__busy = False
 
 
 def _rest(data: Any, sent: int, size: int) -> Any:

@@ -216,7 +216,7 @@ def poll(timeout: float | None = 0.0, map: Map | None = None) -> None:
     channels = socket_map if map is None else map
     if not channels:
         return
-    asked = channels.copy()
+    asked = dict(channels.items())
     events = waiting(asked, READ | PRIORITY, WRITE | PRIORITY)
     if not events:
         time.sleep(cast("float", timeout))
@@ -234,7 +234,7 @@ def poll2(timeout: float | None = 0.0, map: Map | None = None) -> None:
     One that hangs up is closed, when it has read what there is.
     """
     channels = socket_map if map is None else map
-    asked = channels.copy()
+    asked = dict(channels.items())
     for ready in wait(asked, waiting(asked, READ | PRIORITY, WRITE), timeout):
         before = unread(ready)
         for event in (READ, WRITE, PRIORITY, HANG_UP):
@@ -384,7 +384,8 @@ class dispatcher:
     def del_channel(self, map: Map | None = None) -> None:
         """Take it out again, if it is there."""
         channels = self._map if map is None else map
-        channels.pop(cast("int", self._fileno), None)
+        if self._fileno in channels:
+            del channels[self._fileno]
         self._fileno = None
 
     def readable(self) -> bool:
@@ -687,7 +688,7 @@ class file_dispatcher(dispatcher):
     def __init__(self, fd: FileDescriptorLike, map: Map | None = None) -> None:
         dispatcher.__init__(self, None, map)
         self.connected = True
-        number = fd if isinstance(fd, int) else fd.fileno()
+        number = cast("int", getattr(fd, "fileno", lambda: fd)())
         self.set_file(number)
         os.set_blocking(number, False)
 

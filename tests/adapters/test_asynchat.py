@@ -473,6 +473,48 @@ def test_a_producer_that_pushes() -> None:
     assert wire.sent == [b"mm", b"m", b"p", b"p", b"p"]
 
 
+def test_a_send_that_pushes() -> None:
+    """What is being sent is sent once, and what it pushes goes out behind it."""
+
+    class Logs(Chat):
+        def send(self, data: Any) -> int:
+            if data == b"spam":
+                self.push(b"log")
+            return super().send(data)
+
+    chat = Logs()
+    wire = wired(chat)
+    chat.push(b"spam")
+    chat.push(b"eggs")
+    chat.initiate_send()
+    assert wire.sent == [b"spam", b"log", b"eggs"]
+
+
+def test_a_close_that_pushes() -> None:
+    """A channel that connects anew in `handle_close` goes on with its queue."""
+
+    class Anew(Chat):
+        def handle_close(self) -> None:
+            super().handle_close()
+            wires.append(wired(self))
+            self.push(b"hello")
+
+    wires: list[Wire] = []
+    chat = Anew()
+    wired(chat)
+    chat.push(b"bye")
+    chat.close_when_done()
+    chat.initiate_send()
+    assert (chat.closed, wires[0].sent, list(chat.producer_fifo)) == (1, [b"hello"], [])
+
+
+def test_buffers_of_old_programs() -> None:
+    """An empty str, as of Python 2, is as good as nothing."""
+    chat: Any = Chat()
+    chat.ac_in_buffer = ""
+    assert chat.ac_in_buffer == b""
+
+
 @pytest.mark.parametrize("last", [b"", b"late"])
 def test_a_producer_that_discards(last: bytes) -> None:
     """The queue is empty then, but for what it gives."""

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -591,6 +592,28 @@ def test_errors_that_leave_the_loop(
     pair[1].send(b"x")
     with pytest.raises(error):
         turn(1, channels)
+
+
+@TURNS
+def test_a_map_of_another_kind(turn: Turn, pair: tuple[socket.socket, socket.socket]) -> None:
+    """Weak references, or a dict that watches what is done to it, are maps as well."""
+
+    class Watched(dict[int, Any]):
+        def __delitem__(self, fd: int) -> None:
+            gone.append(fd)
+            super().__delitem__(fd)
+
+    gone: list[int] = []
+    weak: Any = weakref.WeakValueDictionary[int, Any]()
+    pair[1].send(b"spam")
+    for channels in (Watched(), weak):
+        channel = Recorder(pair[0], channels)
+        turn(1, channels)
+        assert channel.calls == ["read"]
+        pair[1].send(b"eggs")
+        channel.del_channel()
+        assert not channels
+    assert gone == [pair[0].fileno()]
 
 
 @TURNS
