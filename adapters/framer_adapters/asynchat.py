@@ -119,6 +119,9 @@ class async_chat(asyncore.dispatcher):
     # These names are of no subclass: Python puts the class into them.
     __framer: Framer | None = None
     __followed: object = _NOT_FOLLOWED
+    __delimiter: bytes = b""  # what the framer looks for, if it does
+    __left: int = 0  # bytes in the framer, which would take longer to say it
+    __inside: bool = False  # a frame of which a part was delivered
     __taken: tuple[bytes, ...] = ()
     __sets: int = 0
     __reading: bool = False
@@ -153,6 +156,7 @@ class async_chat(asyncore.dispatcher):
         framer = self.__input()
         framer.take_buffered()
         framer.receive_data(data or b"")
+        self.__left = len(data)
         self.__taken = ()
         self.__sets += 1
 
@@ -217,9 +221,8 @@ class async_chat(asyncore.dispatcher):
         )
 
     def __end(self) -> None:
-        framer = self.__input()
-        if framer.buffered:
-            self.__deliver(framer)
+        if self.__left:
+            self.__deliver()
             held, self.ac_in_buffer = self.ac_in_buffer, b""
             if held:
                 self.collect_incoming_data(held)
@@ -239,61 +242,81 @@ class async_chat(asyncore.dispatcher):
             self.__reading = False
         if isinstance(data, str) and self.use_encoding:
             data = data.encode(self.encoding)
-        framer = self.__framer or self.__input()
         if data:
+            framer = self.__framer or self.__input()
             framer.receive_data(cast("bytes", data))
-        elif not framer.buffered:
-            return
-        self.__deliver(framer)
+            self.__left += len(data)
+        if self.__left:
+            self.__deliver()
 
-    def __deliver(self, framer: Framer) -> None:
+    def __deliver(self) -> None:
         """Call the hooks for all that has come, one frame or piece of a frame at a time.
 
         What ends a frame is found before the hook gets its bytes: that one may set another
         terminator, but for what comes behind.
         """
-        while True:
+        while self.__left:
             terminator = self.get_terminator()
-            if terminator is not self.__followed and not self.__follow(framer, terminator):
-                return
-            event = framer.next_event()
-            chunk = b""
-            while isinstance(event, Data):  # Two, if one was held back before.
-                chunk = chunk + event.chunk if chunk else event.chunk
-                event = framer.next_event()
-            end = cast("TerminatorFound | None", event)
+            if terminator is not self.__followed:
+                self.__follow(terminator)
+            chunk, matched = self.__next_piece()
             if chunk:
-                self.__collect(framer, chunk, end)
+                self.__collect(chunk, matched or b"")
             if isinstance(terminator, int) and terminator:
-                self.terminator = 0 if end else max(cast("int", self.terminator) - len(chunk), 0)
-            if end is None:
+                left = cast("int", self.terminator) - len(chunk) if matched is None else 0
+                self.terminator = max(left, 0)
+            if matched is None:
                 return
             self.found_terminator()
 
-    def __follow(self, framer: Framer, terminator: _Terminator) -> bool:
-        """Let the framer have the program's terminator, if there is anything to look for it in."""
-        if not framer.buffered:
-            return False
-        if not terminator:
-            framer.terminator = None
-        elif isinstance(terminator, int):
-            framer.terminator = int(terminator)
-        else:
-            framer.terminator = bytes(memoryview(cast("bytes", terminator)))
+    def __follow(self, terminator: _Terminator) -> None:
+        """Let the framer have the program's terminator."""
+        self.__delimiter = b""
+        wanted: bytes | int | None = None
+        if isinstance(terminator, int):
+            wanted = int(terminator) or None
+        elif terminator:
+            wanted = self.__delimiter = bytes(memoryview(cast("bytes", terminator)))
+        self.__input().terminator = wanted
         # A number counts from here each time, and of other things the content may change.
         same = terminator is None or type(terminator) is bytes
         self.__followed = terminator if same else _NOT_FOLLOWED
-        return True
 
-    def __collect(self, framer: Framer, chunk: bytes, end: TerminatorFound | None) -> None:
+    def __next_piece(self) -> tuple[bytes, bytes | None]:
+        """Take what the next hook gets, and the delimiter behind it: None if that has not come.
+
+        b"" is that of a count. Whole frames are the fast way: `tests/bench/asyncore_turns.py`.
+        """
+        framer = self.__framer or self.__input()
+        delimiter = self.__delimiter
+        if delimiter and not self.__inside:
+            frame = framer.next_frame()
+            if frame is not None:
+                self.__left -= len(frame) + len(delimiter)
+                return frame, delimiter
+        event = framer.next_event()
+        chunk = b""
+        while isinstance(event, Data):  # Two, if one was held back before.
+            chunk = chunk + event.chunk if chunk else event.chunk
+            event = framer.next_event()
+        self.__left -= len(chunk)
+        if not isinstance(event, TerminatorFound):
+            self.__inside = self.__inside or bool(chunk)
+            return chunk, None
+        self.__inside = False
+        matched = event.matched if isinstance(event.matched, bytes) else b""
+        self.__left -= len(matched)
+        return chunk, matched
+
+    def __collect(self, chunk: bytes, matched: bytes) -> None:
         """Have a chunk collected. If that fails, it was not: it is put back."""
-        matched = end.matched if end is not None and isinstance(end.matched, bytes) else b""
         before, self.__taken = self.__sets, (chunk, matched)
         try:
             self.collect_incoming_data(chunk)
         except BaseException:
             if self.__sets == before:
-                framer.push_back(chunk + matched)
+                self.__input().push_back(chunk + matched)
+                self.__left += len(chunk) + len(matched)
             raise
         finally:
             self.__taken = ()

@@ -472,8 +472,10 @@ class dispatcher:
         Raises:
             OSError: an error that does not just say that the connection is gone.
         """
+        sock: Any = self.socket
         try:
-            return cast("_Socket", self.socket).send(data)
+            sent: int = sock.send(data)
+            return sent
         except OSError as exc:
             if exc.errno in DISCONNECTED:
                 self.handle_close()
