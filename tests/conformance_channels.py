@@ -605,6 +605,27 @@ class ChannelSuite(Conformance):
 
     # Resets
 
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_all_that_came_in_before_the_end(self, tls: bool) -> None:
+        """However much of it waits to be read when the end is there already, it is delivered."""
+        log, gone = Log(), threading.Event()
+
+        class Late(Streaming):
+            def terminator_found(self, matched: bytes | int) -> None:
+                self.framer.terminator = None
+                assert gone.wait(DEADLINE)
+
+        with self.serve(Late, log, tls=tls) as address, connect(address, tls=tls) as peer:
+            peer.send(b"\n" + UNREAD)
+            if isinstance(peer.sock, ssl.SSLSocket):
+                peer.sock.settimeout(0)
+                with pytest.raises(ssl.SSLWantReadError):
+                    peer.sock.unwrap()  # says farewell, and does not wait for an answer
+            peer.end()
+            gone.set()
+            log.wait("lost")
+            assert digest(b"".join(log.all("data"))) == digest(UNREAD)
+
     def test_a_reset_at_every_byte(self) -> None:
         """All frames that were complete before it are delivered, then comes the error (A6)."""
         wire = b"one\ntwo\n\nthree\n"

@@ -40,6 +40,9 @@ Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 CHUNKS_AT_ONCE: Final = 16
 """How many chunks of producers go out before other connections have their turn."""
 
+TLS_RECORD: Final = 16384 + 2048
+"""The most bytes of a record, by RFC 5246 (section 6.2.3); of RFC 8446 it is less."""
+
 TICKS: Final = 4
 """How often in an idle timeout to look whether anything happened: no read sets a timer."""
 
@@ -120,6 +123,10 @@ class Connection(Secured, abc.ABC):
             reading.resume_reading()
 
     def get_buffer(self, sizehint: int) -> Any:  # noqa: ANN401 - typeshed has no memoryview here
+        # At the end of the stream TLS fills it once, and drops what does not fit:
+        # so there is room for all that it has, that is `sizehint` and what it has begun to decrypt.
+        if sizehint > RECEIVE_SIZE - TLS_RECORD:
+            self._buffer = _buffer_of(self.loop, sizehint + TLS_RECORD)
         return self._buffer  # which TLS cuts up, so it is a view
 
     def buffer_updated(self, nbytes: int) -> None:
@@ -522,11 +529,14 @@ class ChannelProtocol(Connection):
         end_channel(self.channel, None if self._finishing else exc)
 
 
-def _buffer_of(loop: asyncio.AbstractEventLoop) -> memoryview:
-    """Return what all connections of the loop read into."""
+def _buffer_of(loop: asyncio.AbstractEventLoop, size: int = RECEIVE_SIZE) -> memoryview:
+    """Return what all connections of the loop read into, of this size or larger.
+
+    It grows to twice its size, so that there are few of those that connections still have.
+    """
     buffer = _buffers.get(loop)
-    if buffer is None:
-        buffer = _buffers[loop] = memoryview(bytearray(RECEIVE_SIZE))
+    if buffer is None or len(buffer) < size:
+        buffer = _buffers[loop] = memoryview(bytearray(1 << (size - 1).bit_length()))
     return buffer
 
 
