@@ -159,6 +159,7 @@ class FramedStream(TaskFramedStream, trio.abc.AsyncResource):
     - ``trio.TooSlowError``: the peer sent or took nothing for `idle_timeout` seconds.
     """
 
+    transport: trio.abc.Stream
     _end_of_stream = trio.EndOfChannel
     _world = _WORLD
 
