@@ -46,11 +46,13 @@ class TaskWorld(abc.ABC):
         runtime: its module, ``trio`` or ``anyio``.
         lost: what it raises when the connection is lost.
         of_the_peer: what it raises besides because of the peer, or of the network.
+        send_size: how many bytes to send at a time; each time the peer is seen to be alive.
     """
 
     runtime: ClassVar[Any]
     lost: ClassVar[tuple[type[Exception], ...]]
     of_the_peer: ClassVar[tuple[type[Exception], ...]]
+    send_size: ClassVar[int] = RECEIVE_SIZE
 
     @abc.abstractmethod
     def open_tasks(self) -> AbstractAsyncContextManager[Any]:
@@ -244,7 +246,7 @@ class TaskFramedStream(AsyncFramedBase):
             await world.runtime.lowlevel.checkpoint_if_cancelled()
             if await world.send_file(self.transport, output):
                 continue
-            if not (data := output.next_buffer(RECEIVE_SIZE)):
+            if not (data := output.next_buffer(world.send_size)):
                 return
             sent = await self._send_some(data)
             with contextlib.suppress(ValueError):  # it was discarded meanwhile
@@ -372,7 +374,7 @@ class TaskConversation:
         output, world = self._talk.output, self._world
         if await world.send_file(self._transport, output):
             return True
-        if not (data := output.next_buffer(RECEIVE_SIZE)):
+        if not (data := output.next_buffer(world.send_size)):
             return False
         try:
             sent = await world.send(self._transport, data)

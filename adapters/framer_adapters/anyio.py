@@ -36,7 +36,7 @@ from framer_adapters._common import (
     server_side,
     unix_path,
 )
-from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket
+from framer_adapters._sockets import OUT_OF_RESOURCES, SEND_SIZE, listen, remove_unix_socket
 from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
 
 try:
@@ -73,6 +73,7 @@ class _Anyio(TaskWorld):
         anyio.BrokenResourceError,
     )
     of_the_peer: ClassVar[tuple[type[Exception], ...]] = (*lost, TimeoutError, anyio.EndOfStream)
+    send_size: ClassVar[int] = SEND_SIZE
 
     def open_tasks(self) -> AbstractAsyncContextManager[TaskGroup]:
         return anyio.create_task_group()

@@ -4,7 +4,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import pytest
@@ -257,8 +257,11 @@ class Layer(asyncio.Protocol):
         self.did: list[str] = []
         self.size = 1
 
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: self.did.append(name)
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        def do(*_args: object) -> None:
+            self.did.append(name)
+
+        return do
 
     def get_protocol(self) -> asyncio.Protocol:
         return self

@@ -17,7 +17,6 @@ from typing import Any, TypeAlias, TypeVar
 import conformance
 import pytest
 import trio
-import trio.lowlevel
 import trio.testing
 from peers import server_tls
 from worlds import TrioWorld
