@@ -57,9 +57,8 @@ class Connection(Secured, abc.ABC):
 
     All connections of a loop read into one buffer, and copy what came: it is filled and emptied
     within one call of the loop. To an `asyncio.Protocol` asyncio gives new bytes, for which it
-    asks the system for 256 KiB, again with each read, to give back most of it.
-    Of a line that comes alone that is the larger part of the cost:
-    see "request and response" in ``tests/bench/echo.py``.
+    asks the system for 256 KiB, again with each read, to give back most of it; how much that costs
+    is up to malloc: see "request and response" in ``tests/bench/echo.py``.
     """
 
     transport: asyncio.Transport
