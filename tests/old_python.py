@@ -9,12 +9,14 @@ import functools
 import subprocess
 import sys
 import sysconfig
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pythons import find_pythons
 
-__all__ = ["SCRIPTS", "file_of_311", "run_script"]
+__all__ = ["SCRIPTS", "file_of_311", "original", "run_script"]
 
 SCRIPTS = Path(__file__).parent / "old_programs"
 TIMEOUT = 120.0  # seconds; none takes them
@@ -33,6 +35,18 @@ def _library() -> Path | None:
         [python, "-I", "-c", program], capture_output=True, check=True, text=True
     )
     return Path(answer.stdout.strip())
+
+
+def original(name: str) -> Any:
+    """Import the module that a drop-in replaces, from 3.11 or from a package that has it, or skip.
+
+    The packages pyasyncore and pyasynchat are copies of 3.11's, without the word of deprecation.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        module = pytest.importorskip(name, reason=f"needs {name}: Python 3.11, or py{name}")
+    assert module.__name__ == name  # and not a drop-in
+    return module
 
 
 def file_of_311(name: str) -> Path:

@@ -16,8 +16,8 @@ and the loop has to ask each channel each time anyway.
 It is ``select.poll`` itself, which has no limit of 1024 descriptors, rather than a selector:
 `selectors` cannot wait for urgent data and does not tell a hang-up from bytes to read,
 which are ``handle_expt`` and ``handle_close``, and its best one refuses plain files.
-Besides, it takes several times as long to fill (``tests/bench/asyncore_turns.py``),
-which for some thousand channels is most of a turn.
+Besides, it takes some three times as long to fill (``tests/bench/asyncore_turns.py``),
+and with thousands of channels, most of them idle, to fill it is most of a turn.
 Where there is no ``select.poll``, which is Windows, `selectors` has what there is.
 """
 

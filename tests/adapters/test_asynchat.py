@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import socket
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from old_python import original
 
 from framer import UsageError
 from framer_adapters import asynchat, asyncore
@@ -108,13 +108,9 @@ def test_all_names_are_there() -> None:
     assert asynchat.asyncore is asyncore
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the original is gone from Python 3.12")
 def test_same_names_as_the_original() -> None:
     """No attribute of the class is missing, and no private one more could collide."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import asynchat as original  # noqa: PLC0415 - only here is it there
-    old, new = set(dir(original.async_chat)), set(dir(async_chat))
+    old, new = set(dir(original("asynchat").async_chat)), set(dir(async_chat))
     assert old <= new
     more = {name for name in new - old if not name.startswith("_async_chat__")}
     assert more <= {"ac_in_buffer", "__annotations__", "__init_subclass__"}

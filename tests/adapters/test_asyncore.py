@@ -13,13 +13,13 @@ import resource
 import socket
 import subprocess
 import sys
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from old_python import original
 
 from framer import UsageError
 from framer_adapters import asyncore
@@ -133,14 +133,10 @@ def test_all_names_are_there() -> None:
     assert set(asyncore.__all__) == public | {"install", "run_in_asyncio"}
 
 
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the original is gone from Python 3.12")
 @pytest.mark.parametrize("name", ["dispatcher", "dispatcher_with_send", "file_dispatcher"])
 def test_same_names_as_the_original(name: str) -> None:
     """No attribute of a class is missing, and no private one more could collide."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        import asyncore as original  # noqa: PLC0415 - only here is it there
-    old, new = set(dir(getattr(original, name))), set(dir(getattr(asyncore, name)))
+    old, new = (set(dir(getattr(module, name))) for module in (original("asyncore"), asyncore))
     assert old <= new
     mangled = {attribute for attribute in new - old if attribute.startswith(f"_{name}__")}
     assert new - old - mangled <= {"__annotations__", "out_buffer", "__init_subclass__"} | {

@@ -1,6 +1,6 @@
 """What a turn of the drop-in asyncore costs, and a line in the drop-in asynchat.
 
-    python tests/bench/asyncore_turns.py [--channels 1000] [--rounds 5]
+    python tests/bench/asyncore_turns.py [--channels 400] [--rounds 9]
 
 On Python 3.11 the modules of the standard library run beside them.
 Rounds are interleaved; what is printed is the median:
