@@ -43,7 +43,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from socket import socket
 from typing import Any, Final, Protocol, TypeAlias, cast
 
@@ -253,13 +253,25 @@ class async_chat(asyncore.dispatcher):
         """Call the hooks for all that has come, one frame or piece of a frame at a time.
 
         What ends a frame is found before the hook gets its bytes: that one may set another
-        terminator, but for what comes behind.
+        terminator, but for what comes behind. Whole lines come by a loop over ``frames()``, which
+        is the fast way (`tests/bench/asyncore_turns.py`); it goes on whatever the hooks do.
         """
+        framer = self.__input()
+        frames: Iterator[bytes] | None = None
         while self.__left:
             terminator = self.get_terminator()
             if terminator is not self.__followed:
                 self.__follow(terminator)
-            chunk, matched = self.__next_piece()
+            matched: bytes | None = self.__delimiter
+            chunk = None
+            if matched and not self.__inside:
+                frames = frames or framer.frames()
+                chunk = next(frames, None)
+            if chunk is None or not matched:
+                frames = None
+                chunk, matched = self.__next_piece(framer)
+            else:
+                self.__left -= len(chunk) + len(matched)
             if chunk:
                 self.__collect(chunk, matched or b"")
             if isinstance(terminator, int) and terminator:
@@ -282,18 +294,11 @@ class async_chat(asyncore.dispatcher):
         same = terminator is None or type(terminator) is bytes
         self.__followed = terminator if same else _NOT_FOLLOWED
 
-    def __next_piece(self) -> tuple[bytes, bytes | None]:
+    def __next_piece(self, framer: Framer) -> tuple[bytes, bytes | None]:
         """Take what the next hook gets, and the delimiter behind it: None if that has not come.
 
-        b"" is that of a count. Whole frames are the fast way: `tests/bench/asyncore_turns.py`.
+        b"" is that of a count.
         """
-        framer = self.__framer or self.__input()
-        delimiter = self.__delimiter
-        if delimiter and not self.__inside:
-            frame = framer.next_frame()
-            if frame is not None:
-                self.__left -= len(frame) + len(delimiter)
-                return frame, delimiter
         event = framer.next_event()
         chunk = b""
         while isinstance(event, Data):  # Two, if one was held back before.
