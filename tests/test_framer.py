@@ -861,3 +861,83 @@ def test_check_itself_can_fail() -> None:
     """The oracle is not a mirror: a framer with another terminator does not agree with it."""
     with pytest.raises(AssertionError):
         check(b"ab", b"b", ways=[[b"a", b"c"]])
+
+
+# -- Loops over events, in the middle of a frame ---------------------------------------------
+
+
+def test_a_terminator_set_between_data_and_its_end() -> None:
+    """The end that the old one would have found does not come; the next byte obeys the new one."""
+    framer = Framer(b";")
+    framer.receive_data(b"ab;cd;")
+    events = framer.events()
+    assert next(events) == Data(b"ab")
+    framer.terminator = 2
+    assert list(events) == [
+        *(Data(b";c"), TerminatorFound(2)),
+        *(Data(b"d;"), TerminatorFound(2)),
+    ]
+
+
+@pytest.mark.parametrize("terminator", [b"\n", LengthPrefix(1)])
+def test_an_event_taken_by_another_call_inside_the_loop(terminator: Terminator) -> None:
+    """The loop goes on behind it, wherever in the frame it was."""
+    stream = b"".join(encode_frame(payload, terminator) for payload in (b"ab", b"", b"cd") * 9)
+    expected = Framer(terminator)
+    expected.receive_data(stream)
+    events = list(expected.events())
+    for step, more in itertools.product((1, 2, 3), (1, 2, 3)):
+        framer = Framer(terminator)
+        framer.receive_data(stream)
+        seen: list[object] = []
+        for count, event in enumerate(framer.events()):
+            seen.append(event)
+            if count % step == 0:
+                seen += [framer.next_event() for _ in range(more)]
+        assert [event for event in seen if event is not None] == events
+
+
+def test_a_loop_over_events_left_after_data() -> None:
+    """The next loop begins with the end of that frame."""
+    framer = Framer(b";")
+    framer.receive_data(b"ab;cd;")
+    assert next(framer.events()) == Data(b"ab")
+    assert list(framer.events()) == [TerminatorFound(b";"), Data(b"cd"), TerminatorFound(b";")]
+
+
+# -- Chunks that wait ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("terminator", [b"\r\n", LengthPrefix(4)])
+@pytest.mark.parametrize("size", [1, 2, 5000])
+def test_a_long_frame_in_pieces_that_wait(terminator: Terminator, size: int) -> None:
+    """More pieces, and more bytes, than are kept without a look."""
+    payload = bytes(range(14, 114)) * 1500
+    stream = encode_frame(payload, terminator) + encode_frame(b"short", terminator)
+    framer = Framer(terminator, max_frame_size=None)
+    out: list[bytes] = []
+    for start in range(0, len(stream), size):
+        framer.receive_data(stream[start : start + size])
+        out += framer.frames()
+        assert framer.buffered <= len(stream)
+    assert out == [payload, b"short"]
+
+
+def test_chunks_that_nobody_looks_at() -> None:
+    """Small ones and large ones, received one after the other, in the order they came."""
+    chunks = [b"a", b"b" * 5000, b"c", b"d", b"", b"e" * 5000, b"\n"]
+    framer = Framer()
+    for chunk in chunks:
+        framer.receive_data(chunk)
+    assert framer.buffered == sum(map(len, chunks))
+    assert list(framer.frames()) == [b"".join(chunks)[:-1]]
+
+
+def test_an_empty_chunk_while_waiting() -> None:
+    """It changes nothing."""
+    framer = Framer(b";")
+    framer.receive_data(b"ab")
+    assert framer.next_frame() is None
+    framer.receive_data(b"")
+    assert framer.next_frame() is None
+    assert framer.buffered == 2

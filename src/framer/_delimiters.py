@@ -139,7 +139,7 @@ class DelimiterScanner(_Delimited):
         if progress:
             return self._resume(buffer, offset, progress)
         delimiter = self._delimiter
-        start = self._find(buffer, offset)
+        start = self._find(buffer, offset, len(buffer))
         if start > offset:
             return buffer[offset:start], start, None
         if start == offset:
@@ -149,7 +149,7 @@ class DelimiterScanner(_Delimited):
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         delimiter = self._delimiter
         if most == 1:
-            found = buffer.find(delimiter, start, end)
+            found = self._find(buffer, start, end)
             return ([], start) if found < 0 else ([buffer[start:found]], found + len(delimiter))
         window = buffer[start:end]
         if (
@@ -180,20 +180,20 @@ class DelimiterScanner(_Delimited):
             return None
         return lines
 
-    def _find(self, buffer: bytes, offset: int) -> int:
-        """What `buffer.find(delimiter, offset)` gives, but faster where it is far off."""
+    def _find(self, buffer: bytes, start: int, stop: int) -> int:
+        """What `buffer.find(delimiter, start, stop)` gives, but faster where it is far off."""
         delimiter = self._delimiter
         last = len(delimiter) - 1
-        end = offset + last
+        end = start + last
         # Stop before bytes that are only like the last one of the delimiter cost more than that.
         for _ in range(SIMILAR_BYTES):
-            end = buffer.find(self._last, end)
+            end = buffer.find(self._last, end, stop)
             if end < 0:
                 return -1
             if buffer.startswith(delimiter, end - last):
                 return end - last
             end += 1
-        return buffer.find(delimiter, end - last)
+        return buffer.find(delimiter, end - last, stop)
 
 
 @final

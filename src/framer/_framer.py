@@ -9,10 +9,10 @@ This is the part that users see. Behind it are, each extending the one before,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NoReturn, cast, final
+from typing import Final, NoReturn, final
 
-from framer._batches import AWAKE, PAYLOAD, BatchReader
-from framer._events import Data, Event, TerminatorFound, new_data, set_chunk
+from framer._batches import AWAKE, MOST_PIECES, PAYLOAD, BatchReader
+from framer._events import Data, Event, new_data, set_chunk
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
 from framer._terminators import Terminator, check_int
@@ -92,17 +92,22 @@ class Framer(BatchReader):
             return
         # Nothing can be complete: this is all that most small chunks cost (bench: lines, 1 B).
         trigger = self._scanner.trigger
-        if 0 < size < patience and (trigger is None or trigger not in data):
+        pending = self._pending
+        if (
+            0 < size < patience
+            and (trigger is None or trigger not in data)
+            and (pending is None or len(pending) < MOST_PIECES)
+        ):
             self._received += size
             self._patience = patience - size
-            if self._pending is None:
+            if pending is None:
                 self._pending = [data]
             else:
-                self._pending.append(data)
+                pending.append(data)
         elif size:
             self._received += size
-            if self._pending is not None:
-                data = b"".join((self._buffer, *self._pending, data))
+            if pending is not None:
+                data = b"".join((self._buffer, *pending, data))
                 self._pending = None
             elif self._buffer:
                 data = self._buffer + data
@@ -232,7 +237,8 @@ class Framer(BatchReader):
             # `_next_event_of_batch`, for all frames of it (bench: lines, events).
             if self._delivered:
                 yield self._next_event_of_batch()
-            batch, found = self._batch, cast("TerminatorFound", self._scanner.found)
+                continue
+            batch, found = self._batch, self._scanner.found
             for frame in self._ready_events:
                 if frame:
                     data = new_data(Data)
@@ -244,7 +250,9 @@ class Framer(BatchReader):
                     if not self._delivered:  # next_event() has been here.
                         continue
                     self._delivered = 0
-                yield found
+                yield found or self._end_of_last()
+                if self._delivered:  # It has taken the payload of the next one.
+                    break
 
     def next_event(self) -> Event | None:
         """One event, or None when more bytes are needed, or the stream has ended.

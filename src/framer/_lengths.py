@@ -23,7 +23,7 @@ from struct import Struct
 from typing import Any, ClassVar, NamedTuple, TypeAlias, final
 
 from framer._delimiters import delimiter_scanner, delimiters_scanner
-from framer._events import TerminatorFound
+from framer._events import TerminatorFound, length_found
 from framer._scanners import Found, Malformed, Scanner, TooLarge, count_scanner
 from framer._terminators import (
     MAX_NETSTRING_DIGITS,
@@ -93,7 +93,7 @@ class _Announced(Scanner[Progress]):
     def _close(self, buffer: bytes, offset: int, body: Body) -> Step:
         footer = self._footer
         if not footer:
-            return TerminatorFound(body.length), offset, None
+            return length_found(body.length), offset, None
         seen = buffer[offset : offset + len(footer)]
         if seen == footer:
             return TerminatorFound(footer), offset + len(footer), None
@@ -151,6 +151,7 @@ class LengthPrefixScanner(_Prefixed):
     """LengthPrefix: an unsigned integer of fixed size."""
 
     __slots__ = ("_adjust", "_read", "_size")
+    found_is_length: ClassVar[bool] = True
 
     def __init__(self, terminator: LengthPrefix) -> None:
         super().__init__(overhead=terminator.size)
@@ -202,6 +203,7 @@ class VarintPrefixScanner(_Prefixed):
     """VarintPrefix: LEB128, seven bits a byte, the lowest first."""
 
     __slots__ = ("_max_bytes",)
+    found_is_length: ClassVar[bool] = True
 
     def __init__(self, terminator: VarintPrefix) -> None:
         super().__init__(overhead=1)

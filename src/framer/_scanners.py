@@ -100,6 +100,8 @@ class Scanner(ABC, Generic[P]):
     trigger: int | None = None
     #: What ends every frame, where it is always the same.
     found: TerminatorFound | None = None
+    #: Whether that is the length of the payload.
+    found_is_length: ClassVar[bool] = False
     #: Where frames are what `bytes.split` would give: its argument.
     delimiter: bytes | None = None
 
