@@ -491,3 +491,26 @@ def test_a_large_chunk_behind_a_small_rest() -> None:
     framer.receive_data(large)
     assert framer.next_frame() == b"ab" + large[:-2]
     assert framer.take_buffered() == b"d"
+
+
+# -- Between the pieces ----------------------------------------------------------------------
+
+
+def test_asking_while_a_frame_is_incomplete() -> None:
+    """There is no frame however often one asks; what waits is streamed when asked for."""
+    framer = Framer()
+    framer.receive_data(b"ab")
+    assert [framer.next_frame() for _ in range(3)] == [None] * 3
+    framer.receive_data(b"cd")
+    assert list(framer.events()) == [Data(b"abcd")]
+
+
+def test_a_batch_is_shared_by_loops_and_calls() -> None:
+    """Frames by one loop, then by another; events by single calls."""
+    framer = Framer()
+    framer.receive_data(b"ab\n" * 40)
+    assert list(itertools.islice(framer.frames(), 9)) == [b"ab"] * 9
+    assert list(framer.frames()) == [b"ab"] * 31
+    framer.receive_data(b"ab\n" * 3)
+    events = [framer.next_event() for _ in range(7)]
+    assert events == [Data(b"ab"), TerminatorFound(b"\n")] * 3 + [None]
