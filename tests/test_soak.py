@@ -49,7 +49,7 @@ def server() -> Iterator[tuple[Client, socket.socket]]:
         with accepted:
             client.sock.settimeout(30)
             yield client, accepted
-            client.end()
+            client.close()
 
 
 def talk(client: Client, server: socket.socket) -> bytes:

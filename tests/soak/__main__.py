@@ -41,7 +41,10 @@ LEAVING = 120.0
 """For how many seconds the peers may still be there after that."""
 
 RATE = 400
-"""How many peers may come in a second."""
+"""How many peers may come in a second …"""
+
+AT_ONCE = 100
+"""… and at once, should this process have stood still."""
 
 GROWTH = 16 << 20
 """How many bytes the server may grow from the end of the first round to that of the last."""
@@ -157,13 +160,10 @@ class Crowd:
             read = selectors.EVENT_READ if client.wants_read(now) else 0
             self._wait_for(client, read | (selectors.EVENT_WRITE if client.wants_write(now) else 0))
         elif client in self.clients:
-            if self.clients.pop(client):
-                self._forget(client)
+            self._wait_for(client, 0)
+            del self.clients[client]
+            client.close()
             self.tally.note(client)
-
-    def _forget(self, client: Client) -> None:
-        for key in [key for key in self.selector.get_map().values() if key.data is client]:
-            self.selector.unregister(key.fileobj)
 
     def _wait_for(self, client: Client, events: int) -> None:
         before, self.clients[client] = self.clients[client], events
@@ -183,10 +183,9 @@ def soak_round(server: Server, crowd: Crowd, connections: int, seconds: float) -
         if starving != (STARVED[0] <= elapsed / seconds < STARVED[1]):
             starving = not starving
             server.ask("limit" if starving else "unlimit")
-        while came < elapsed * RATE and len(crowd.clients) < connections:
+        for _ in range(min(int(elapsed * RATE) - came, connections - len(crowd.clients), AT_ONCE)):
             crowd.come()
-            came += 1
-        came = max(came, int(elapsed * RATE))
+        came = int(elapsed * RATE)  # who did not fit in does not come later
         crowd.turn()
         yield elapsed / seconds
     if starving:

@@ -72,6 +72,7 @@ class Client:
         self.sent = 0
         self.lines_left = self.random.randint(1, {"dripper": 2, "sipper": 20}.get(kind, 40))
         self.half_closed = False
+        self.resets = False  # in the end
         self.heard = now  # when the last byte came or went
         self.next_read = self.next_send = now
         self.resets_after = self.random.randint(0, 20_000)
@@ -216,8 +217,12 @@ class Client:
         self.outcome = f"{self.kind}: {why} (after {self.sent} bytes sent, {self.verified} back)"
 
     def end(self, *, reset: bool = False) -> None:
-        """Close, and be content."""
+        """Be content, and have nothing more to do but to `close`."""
         self.outcome = self.outcome or ""
-        if reset:
+        self.resets = reset
+
+    def close(self) -> None:
+        """Close the socket, now that no selector knows it."""
+        if self.resets:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.sock.close()
