@@ -10,7 +10,7 @@
     silent      says nothing                                            to be closed, when idle
     loris       half a line, and no more                                to be closed, when idle
     babbler     sends a line that is too long, or only garbage          to be closed
-    flooder     sends and never reads                                   to be stopped, soon
+    flooder     sends and never reads                                   to be stopped, or closed
 
 What comes back is compared byte for byte, as it comes: an echo is what was sent.
 All that is random is drawn from a seed; a peer's own doings do not depend on the clock.
@@ -122,7 +122,7 @@ class Client:
         """Send what there is to send, or end."""
         if not self.unsent and not self._more():
             return
-        size = 1 if self.kind == "dripper" else self.random.randint(1, 4000)
+        size = {"dripper": 1, "flooder": 65536}.get(self.kind) or self.random.randint(1, 4000)
         try:
             sent = self.sock.send(self.unsent[:size])
         except BlockingIOError:
@@ -167,7 +167,7 @@ class Client:
                 self.half_closed = self.sent > 3 * self.line
                 self.unsent = b"" if self.half_closed else self._garbage()
             case "flooder":
-                self.unsent = (b"x" * 99 + b"\n") * 100
+                self.unsent = (b"x" * 99 + b"\n") * 700
             case _:
                 if not self.lines_left:
                     self._half_close()
@@ -205,8 +205,8 @@ class Client:
             self.end()
 
     def lost(self, exc: OSError) -> None:
-        """The connection is reset."""
-        if self.kind in ENDED_BY_SERVER:
+        """The connection is reset; a flooder's because it has taken nothing for too long."""
+        if self.kind in ENDED_BY_SERVER or (self.kind == "flooder" and self.sent):
             self.end()
         else:
             self.fail(f"{exc!r} with {len(self.owed)} bytes owed")
