@@ -25,7 +25,6 @@ PAGES = {page.name: page for page in pages()}
 NEEDS = {
     "docs/how-to/from-twisted.md": "twisted",
     "docs/how-to/from-tornado.md": "tornado",
-    "docs/how-to/embed-in-a-framework.md": "serial",
 }
 
 # Its programs need the packages that they are about, each at a version of its own;
