@@ -13,7 +13,6 @@ Where that is not right, ``merge={Kind: join}`` names a function of two events.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias, cast
 
@@ -164,7 +163,7 @@ def _payload(value: Any, kind: Kind) -> Any:
 
 def _payload_name(fields: dict[Any, Any], kind: Kind) -> Any:
     """Which field is the payload: the first of bytes, or else the first text but for a tag."""
-    for wanted in (bytes, str):
+    for wanted in ((bytes, bytearray), str):
         for name, value in fields.items():
             if isinstance(value, wanted) and not (name == 0 and value == kind):
                 return name
@@ -187,7 +186,7 @@ def _rebuilt(value: Any, fields: dict[Any, Any]) -> Any:
         return tuple(fields.values())
     if isinstance(value, Plain):
         return Plain(value.kind, fields)
-    built = copy(value)
+    built = object.__new__(type(value))
     for name, field in fields.items():
         object.__setattr__(built, name, field)  # also where it is frozen
     return built
