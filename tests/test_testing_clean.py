@@ -1,5 +1,9 @@
 """Well-kept parsers pass: framer.testing raises no false alarm, and needs few words for each."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 from __future__ import annotations
 
 import asyncio
@@ -12,7 +16,7 @@ import h2.events
 import h11
 import hiredis
 import httptools
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # it has no types
 import tornado.iostream
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
@@ -37,17 +41,24 @@ POST = (
 )
 
 
+def next_of_h11(connection: h11.Connection) -> Any:
+    """Leave out what says where chunks of HTTP start: not if their size came alone."""
+    event = connection.next_event()
+    return bytes(event.data) if isinstance(event, h11.Data) else event
+
+
 def test_h11() -> None:
-    """A pull parser; its payload comes in pieces, and so do its flags."""
+    """A pull parser; its payload comes in pieces."""
     make = pull_subject(
         lambda: h11.Connection(h11.SERVER),
+        next_event=next_of_h11,
         end=lambda connection: connection.receive_data(b""),
         done=(h11.NEED_DATA, h11.PAUSED),
         last=(h11.ConnectionClosed,),
     )
-    assert len(check_chunking(make, POST, merge=[h11.Data], errors="exact").events) > 3
+    assert len(check_chunking(make, POST, merge=[bytes], errors="exact").events) > 3
     check_chunking(make, POST.replace(b"chunked", b"chnuked"), errors="exact")
-    check_prefixes(make, POST, merge=[h11.Data])
+    check_prefixes(make, POST, merge=[bytes])
     check_only_raises(make, POST.replace(b"5\r", b"x\r"), h11.RemoteProtocolError)
 
 
@@ -152,7 +163,8 @@ def test_tornado() -> None:
             self.sock.close()
 
         def read_from_fd(self, buf: Any) -> int | None:
-            return self.sock.recv_into(buf) or self.close()
+            count: int = self.sock.recv_into(buf)
+            return count
 
         def _add_io_state(self, state: int) -> None:
             self._handle_read()

@@ -1,4 +1,4 @@
-"""The pages on testing are true: the examples of one run, and the programs of the other are there."""
+"""The pages on testing are true: the examples of one run, the programs of the other are there."""
 
 from __future__ import annotations
 

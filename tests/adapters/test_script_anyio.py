@@ -4,13 +4,11 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 
-import pytest
 import anyio
 import anyio.abc
 import pytest
 import trio
 import trio.testing
-
 
 from framer.testing import CheckFailed, Script
 from framer_adapters.anyio import FramedStream
@@ -152,5 +150,7 @@ def test_without_anyio() -> None:
         "try: Script().anyio()\n"
         "except ImportError as exc: print(exc)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert 'pip install "sansio-framer[anyio]"' in ran.stdout

@@ -1,5 +1,9 @@
 """Script.asyncio(): asyncio's own reader and writer over a transport that plays a script."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import asyncio
 from collections.abc import Coroutine
 from typing import Any

@@ -147,5 +147,7 @@ def test_without_trio() -> None:
         "try: Script().trio()\n"
         "except ImportError as exc: print(exc)"
     )
-    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert 'pip install "sansio-framer[trio]"' in ran.stdout

@@ -50,13 +50,13 @@ def findings() -> Iterator[Finding]:
 
 
 def run(finding: Finding, folder: Path) -> str:
-    """Install the package into an environment of its own, run the program, return what it prints."""
+    """Install the package into an environment of its own, and return what the program prints."""
     home = folder / finding.name
     python = home / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     if not python.exists():
         venv.create(home, with_pip=True)
     pin = f"{finding.name}=={finding.version}"
-    install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+    install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
     subprocess.run([*install, pin, *BESIDE.get(finding.name, [])], check=True)
     ran = subprocess.run(
         [python, "-W", "ignore", "-c", finding.program], capture_output=True, text=True, check=False

@@ -1,5 +1,9 @@
 """check_chunking: what it finds, what it lets pass, and how small the split is that it shows."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import itertools
 import random
 import re
@@ -65,7 +69,6 @@ def test_a_parser_without_fault() -> None:
     seen = check_chunking(Lines, LINES)
     assert seen.events == [b"spam", b"", b"eggs"]
     assert seen.chunks == [LINES]
-    assert check_chunking(Lines, bytearray(LINES)).events == seen.events
 
 
 def test_a_parser_with_one() -> None:
@@ -228,7 +231,11 @@ def test_pieces_of_one_length() -> None:
 
     with pytest.raises(CheckFailed) as caught:
         check_chunking(Odd, bytes(8), ways=[[bytes(1), bytes(3), bytes(3), bytes(1)]])
-    assert [len(piece) for piece in caught.value.split or []] in ([1, 3, 3, 1], [3, 3, 2], [2, 3, 3])
+    assert [len(piece) for piece in caught.value.split or []] in (
+        [1, 3, 3, 1],
+        [3, 3, 2],
+        [2, 3, 3],
+    )
 
 
 def test_it_is_deterministic() -> None:
@@ -255,7 +262,7 @@ def test_under_unittest() -> None:
 
 
 def test_a_property_is_a_fuzz_target() -> None:
-    """hypothesis' fuzz_one_input takes bytes from a fuzzer, as atheris and HypoFuzz give them."""
+    """Hypothesis' fuzz_one_input takes bytes from a fuzzer, as atheris and HypoFuzz give them."""
 
     @given(streams(b"spam\r\n", b"\r\n"))
     def target(data: bytes) -> None:

@@ -1,5 +1,9 @@
 """check_stream: every adapter of ours passes it, and one that breaks a promise does not."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import asyncio
 import socket
 from collections.abc import Callable
@@ -52,7 +56,7 @@ def test_blocking() -> None:
 
 
 def test_trio() -> None:
-    """trio's are checked under trio; make_pair need not be asynchronous."""
+    """Trio's are checked under trio; make_pair need not be asynchronous."""
     trio.run(check_stream, memory_pair)
 
 
@@ -64,13 +68,13 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hurry")
 def test_asyncio() -> None:
-    """asyncio's are checked under asyncio."""
+    """Asyncio's are checked under asyncio."""
     asyncio.run(check_stream(asyncio_pair))
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_anyio(backend: str) -> None:
-    """anyio's under either."""
+    """Anyio's under either."""
     anyio.run(check_stream, anyio_pair, backend=backend)
 
 
@@ -242,6 +246,5 @@ def test_a_receive_that_fails_when_it_is_cancelled() -> None:
 
 def test_a_stream_that_does_not_block() -> None:
     """A stream without aclose() that waits for a loop is not what it says."""
-
     with pytest.raises(CheckFailed, match="waits for a loop"):
         _run(asyncio.sleep(0))

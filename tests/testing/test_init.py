@@ -1,5 +1,9 @@
 """What framer.testing has, and what it has without hypothesis."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import inspect
 import subprocess
 import sys
@@ -62,7 +66,7 @@ except ImportError as exc:
 
 
 def test_without_hypothesis() -> None:
-    """The checks work, nothing that does I/O is loaded, and what is missing says what to install."""
+    """The checks work, no I/O is loaded, and what is missing says what to install."""
     ran = subprocess.run(
         [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{PROGRAM}"],
         capture_output=True,
@@ -84,6 +88,8 @@ def test_the_machine_is_loaded_once() -> None:
 def test_the_machine_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same error within this process."""
     vars(framer.testing).pop("ParserMachine", None)
-    monkeypatch.setitem(sys.modules, "framer.testing._machine", None)  # type: ignore[arg-type]  # that is how a module is hidden
+    monkeypatch.setitem(
+        sys.modules, "framer.testing._machine", None
+    )  # that is how a module is hidden
     with pytest.raises(ImportError, match="needs hypothesis"):
         framer.testing.ParserMachine  # noqa: B018 - that it can be named at all is the point

@@ -1,5 +1,9 @@
 """check_limit and check_linear: exact sizes, and time that is counted, not measured."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 from collections.abc import Iterator
 
 import pytest
@@ -60,9 +64,11 @@ class NotUnfinished(Limited):
 
 
 @pytest.mark.parametrize("limit", [0, 1, 10])
-@pytest.mark.parametrize("kind", [b"\r\n", LengthPrefix(2), Netstring()], ids=["line", "length", "net"])
+@pytest.mark.parametrize(
+    "kind", [b"\r\n", LengthPrefix(2), Netstring()], ids=["line", "length", "net"]
+)
 def test_exact_limits(limit: int, kind: bytes | LengthPrefix | Netstring) -> None:
-    """framer's are."""
+    """Framer's are."""
     make = framer_subject(lambda: Framer(kind, max_frame_size=limit))
     check_limit(make, lambda size: encode_frame(b"x" * size, kind), limit)
 
@@ -70,7 +76,9 @@ def test_exact_limits(limit: int, kind: bytes | LengthPrefix | Netstring) -> Non
 def test_wrong_limits() -> None:
     """Each way to compare wrongly is found, and said."""
     check_limit(Limited, line, 10)
-    with pytest.raises(CheckFailed, match="a frame of 10 is refused, and the limit is 10") as caught:
+    with pytest.raises(
+        CheckFailed, match="a frame of 10 is refused, and the limit is 10"
+    ) as caught:
         check_limit(Strict, line, 10)
     assert caught.value.split == [line(10)]
     assert isinstance(caught.value.__cause__, ValueError)
@@ -79,7 +87,9 @@ def test_wrong_limits() -> None:
     assert caught.value.transcripts[0].error_offset == 11  # with the CR in, and no LF
     with pytest.raises(CheckFailed, match="a frame of 11 passes"):
         check_limit(NotWhole, line, 10)
-    with pytest.raises(CheckFailed, match="nothing is said about a frame of 1044 until its last byte"):
+    with pytest.raises(
+        CheckFailed, match="nothing is said about a frame of 1044 until its last byte"
+    ):
         check_limit(NotUnfinished, line, 10)
 
 

@@ -1,4 +1,8 @@
-"""ParserMachine: it finds what depends on cuts, pauses and changes, and leaves the rest in peace."""
+"""ParserMachine: it finds what depends on cuts, pauses and changes, and nothing else."""
+
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
 
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -26,7 +30,7 @@ class FramerMachine(ParserMachine):
     """framer's own, whole frames, with terminators of each kind."""
 
     streams = WIRE
-    terminators = (b"\r\n", b"\n", 3, LengthPrefix(1), Netstring())
+    terminators: ClassVar[Any] = (b"\r\n", b"\n", 3, LengthPrefix(1), Netstring())
     errors = "exact"
 
     def make(self) -> Subject:
@@ -38,7 +42,7 @@ class StreamingMachine(FramerMachine):
     """The same with events."""
 
     merge = (Data,)
-    terminators = ()
+    terminators: ClassVar[Any] = ()
 
     def make(self) -> Subject:
         """Make one."""
@@ -129,7 +133,11 @@ def machine(subject: type[Any]) -> type[ParserMachine]:
     return Machine
 
 
-@pytest.mark.parametrize("machine_class", [FramerMachine, StreamingMachine, machine(Lines)], ids=["frames", "events", "lines"])
+@pytest.mark.parametrize(
+    "machine_class",
+    [FramerMachine, StreamingMachine, machine(Lines)],
+    ids=["frames", "events", "lines"],
+)
 def test_parsers_without_fault(machine_class: type[ParserMachine]) -> None:
     """They say the same, whatever is done in whatever order."""
     run_state_machine_as_test(machine_class, settings=SETTINGS)
@@ -138,7 +146,7 @@ def test_parsers_without_fault(machine_class: type[ParserMachine]) -> None:
 @pytest.mark.parametrize("subject", [LosesCr, Pausing, LastLine, Raises])
 def test_parsers_with_a_fault(subject: type[Any]) -> None:
     """The failure has both transcripts, and the chunks to make it again."""
-    with pytest.raises(CheckFailed, match="with few feeds .* as it was fed") as caught:
+    with pytest.raises(CheckFailed, match=r"with few feeds .* as it was fed") as caught:
         run_state_machine_as_test(machine(subject), settings=SETTINGS)
     assert caught.value.split
     assert caught.value.difference is not None

@@ -1,5 +1,9 @@
 """Which differences are legal: pieces of one payload, and an error that may come earlier."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -53,7 +57,9 @@ class Count(NamedTuple):
 def told(*events: Any, error: Exception | None = None) -> Transcript:
     """Make a transcript of events."""
     offsets = list(range(len(events)))
-    return Transcript([], list(events), offsets, error, None, len(events), list(map(value_of, events)))
+    return Transcript(
+        [], list(events), offsets, error, None, len(events), list(map(value_of, events))
+    )
 
 
 def values(merge: Merge, *events: Any) -> list[Any]:
@@ -78,7 +84,9 @@ def test_pieces_of_payload(pieces: list[bytes]) -> None:
     assert values([Data], *map(Data, pieces)) == [Data(whole)]
     assert values([bytes], *pieces) == [whole]
     assert values(["write"], *(("write", piece) for piece in pieces)) == [("write", whole)]
-    assert values(["write"], *(("write", piece) for piece in pieces), ("close",))[1:] == [("close",)]
+    assert values(["write"], *(("write", piece) for piece in pieces), ("close",))[1:] == [
+        ("close",)
+    ]
 
 
 def test_kinds_that_are_not_named_stay() -> None:

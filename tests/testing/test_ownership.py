@@ -1,5 +1,9 @@
 """check_roundtrip, check_aliasing, check_output: what goes in comes out, and stays as it is."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -83,7 +87,8 @@ def test_vacuity() -> None:
         check_roundtrip(encode, Lines, [])
     with pytest.raises(Vacuous):
         check_aliasing(Lines, b"a")
-    for writes in ([], [b"", []]):
+    nothing: list[list[bytes | list[bytes]]] = [[], [b"", []]]
+    for writes in nothing:
         with pytest.raises(Vacuous):
             check_output(OutputQueue, writes, [1])
 

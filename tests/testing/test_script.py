@@ -1,9 +1,14 @@
 """A peer with a script: what each step is for the program, and what is left over fails."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import errno
+import io
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,7 +20,7 @@ def test_a_conversation() -> None:
     """Partial reads and writes, and the end."""
     script = Script().read(b"on", b"e\ntw").write(b"ON", b"E\n").read(b"o\n").write(b"TWO\n").eof()
     with script, script.socket() as sock:
-        with sock.makefile("rb") as file:
+        with cast("io.BufferedReader", sock.makefile("rb")) as file:
             for line in file:
                 sock.sendall(line.upper())
         assert sock.recv(1) == sock.recv(1) == b""
@@ -47,7 +52,11 @@ def test_a_read_in_pieces() -> None:
 )
 def test_errors(error: Any, kind: type[Exception]) -> None:
     """The next call fails, be it a receive or a send; the one after it goes on."""
-    for call in (lambda sock: sock.recv(1), lambda sock: sock.send(b"x")):
+    calls: list[Callable[[ScriptedSocket], object]] = [
+        lambda sock: sock.recv(1),
+        lambda sock: sock.send(b"x"),
+    ]
+    for call in calls:
         with Script().error(error).read(b"a").write(b"b").socket() as sock:
             with pytest.raises(kind):
                 call(sock)
@@ -177,6 +186,8 @@ def test_worlds_are_loaded_when_they_are_asked_for(
         def connect(play: Any) -> Any:
             return play
 
-    monkeypatch.setitem(sys.modules, f"framer_adapters._script_{world}", Module)  # type: ignore[arg-type]  # as good as a module
+    monkeypatch.setitem(
+        sys.modules, f"framer_adapters._script_{world}", Module
+    )  # as good as a module
     play = getattr(Script().read(b"a"), world)()
     assert play.receive(1) == b"a"

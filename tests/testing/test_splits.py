@@ -1,5 +1,9 @@
 """The ways to cut: which they are, that they lose nothing, and that they are the same each time."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import random
 
 import pytest
@@ -31,7 +35,6 @@ def test_the_same_each_time() -> None:
     random.seed(1)
     assert list(splits(data)) == ways
     assert list(splits(data, seed=1)) != ways
-    assert list(splits(bytearray(data))) == ways
 
 
 @pytest.mark.parametrize("data", [b"", b"a", b"ab", b"abc"])

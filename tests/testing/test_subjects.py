@@ -1,5 +1,9 @@
 """Wrappers: a Framer, a parser to pull from, one that returns events, one that calls back."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 from collections.abc import Iterator
 from typing import Any
 
@@ -73,7 +77,7 @@ NEED_DATA = object()
 
 
 def test_pulling_without_an_end() -> None:
-    """That the parser never says that it has none is a fault of the test, which is told so."""
+    """A parser that never says that it has none: the test is told what to say."""
     with pytest.raises(NotASubject, match="say in done="):
         transcript(pull_subject(Pulled), [b"a"])
 

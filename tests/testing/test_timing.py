@@ -1,6 +1,10 @@
 """check_prompt, check_prefixes, check_coalescing, check_only_raises: each finds its fault, once."""
 
-from collections.abc import Iterator
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -96,9 +100,13 @@ class OneAChunk(Lines):
 
 @settings(max_examples=20)
 @given(st.sampled_from(KINDS), st.lists(st.binary(max_size=5), min_size=1, max_size=4))
-def test_framers_pass_them_all(kind: bytes | LengthPrefix | Netstring, payloads: list[bytes]) -> None:
-    """framer keeps what the checks ask for, for any frames."""
-    frames = [encode_frame(p, kind) for p in payloads if not isinstance(kind, bytes) or kind not in p]
+def test_framers_pass_them_all(
+    kind: bytes | LengthPrefix | Netstring, payloads: list[bytes]
+) -> None:
+    """Framer keeps what the checks ask for, for any frames."""
+    frames = [
+        encode_frame(p, kind) for p in payloads if not isinstance(kind, bytes) or kind not in p
+    ]
     if not frames:
         return
     stream = b"".join(frames)
@@ -156,13 +164,14 @@ class Silent(Lines):
 
 def test_vacuity() -> None:
     """Each of them fails where nothing comes out."""
-    for check in (
+    checks: list[Callable[[], object]] = [
         lambda: check_prompt(Silent, [b"a\n"]),
         lambda: check_prompt(Lines, []),
         lambda: check_prefixes(Silent, b"a\n"),
         lambda: check_coalescing(Silent, b"a\n"),
         lambda: check_only_raises(Silent, b"a\n"),
-    ):
+    ]
+    for check in checks:
         with pytest.raises(Vacuous):
             check()
 

@@ -1,5 +1,9 @@
 """What is written down of a run: events, where they came out, and how it ended."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -27,7 +31,7 @@ class Bytes:
 
 @given(st.lists(st.binary(min_size=1, max_size=4), max_size=6))
 def test_events_and_offsets(chunks: list[bytes]) -> None:
-    """All that was fed comes out, each at the end of its chunk; what comes at the end comes last."""
+    """All that was fed comes out, each at the end of its chunk; what the end brings comes last."""
     data = b"".join(chunks).partition(b"-")[0]
     seen = transcript(Bytes, chunks)
     ended = seen.error is None

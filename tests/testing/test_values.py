@@ -1,5 +1,10 @@
 """What events are compared by: contents where they have some, and a copy of what can change."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -88,13 +93,14 @@ def test_objects_without_attributes() -> None:
 
 def test_what_can_change_is_copied() -> None:
     """A value stays what it was when the event came out."""
-    for event, change in (
+    cases: list[tuple[Any, Callable[[Any], object]]] = [
         (bytearray(b"a"), lambda event: event.clear()),
         ([1], lambda event: event.clear()),
         ({"a": [1]}, lambda event: event["a"].clear()),
         ((1, [2]), lambda event: event[1].clear()),
-        (Loose(a=1), lambda event: vars(event).clear()),
-    ):
+        (Loose(a=1), lambda event: vars(event).pop("a")),
+    ]
+    for event, change in cases:
         value, again = value_of(event), value_of(event)
         change(event)
         assert value == again != value_of(event)

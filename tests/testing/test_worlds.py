@@ -1,5 +1,9 @@
 """Wrappers for what sits in a connection: an asyncio.Protocol, and blocking code."""
 
+# pyright: reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
+# What a parser gives may be anything, and so may what a test makes of it.
+
 import asyncio
 from collections.abc import Iterator
 from typing import Any
@@ -146,8 +150,13 @@ def test_a_buffered_protocol() -> None:
     """It is fed through its own buffer, in as many steps as that takes."""
     seen = check_chunking(protocol_subject(Buffered), b"spam and", merge=["write"])
     assert b"".join(event[1] for event in seen.events) == b"spam and"
-    assert [len(event[1]) for event in transcript(protocol_subject(Buffered), [b"spam and"]).events] == [3, 3, 2]
-    assert transcript(protocol_subject(Buffered), [b"ab.cdef"]).events == [("write", b"ab."), ("close",)]
+    assert [
+        len(event[1]) for event in transcript(protocol_subject(Buffered), [b"spam and"]).events
+    ] == [3, 3, 2]
+    assert transcript(protocol_subject(Buffered), [b"ab.cdef"]).events == [
+        ("write", b"ab."),
+        ("close",),
+    ]
 
 
 def test_another_protocol_in_its_place() -> None:
@@ -219,7 +228,12 @@ def test_what_it_sends() -> None:
             sock.sendall(data)
             yield data
 
-    assert transcript(recv_subject(echo), [b"ab"]).events == [("send", b"a"), b"a", ("send", b"b"), b"b"]
+    assert transcript(recv_subject(echo), [b"ab"]).events == [
+        ("send", b"a"),
+        b"a",
+        ("send", b"b"),
+        b"b",
+    ]
 
 
 def test_feeding_it() -> None:

@@ -92,7 +92,9 @@ class Rules:
                 continue
             is_last = place == len(shorter) - 1
             is_last_of_both = is_last and len(shorter) == len(longer)
-            if not (is_last and self.extends(a, b)) and not (is_last_of_both and self.extends(b, a)):
+            if not (is_last and self.extends(a, b)) and not (
+                is_last_of_both and self.extends(b, a)
+            ):
                 return place
         return None
 

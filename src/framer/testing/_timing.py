@@ -124,7 +124,7 @@ def check_prefixes(
         chunks = cut_at(data[:size], ())
         seen = transcript(make, chunks)
         _check_begins(rules, chunks, seen, whole)
-        for way in (cut_at(data[:size], range(1, size)), cut_at(data[:size], (size - 1,))):
+        for way in (cut_at(data[:size], range(1, size)), cut_at(data[:size], (max(size - 1, 0),))):
             other = transcript(make, way)
             place = rules.difference(seen, other)
             if place is not None:
