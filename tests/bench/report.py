@@ -145,7 +145,7 @@ def _draw_kinds(plots: Any, run: Run, path: Path) -> None:
         points = [
             (cell.ratio(_main_way(cell)), len(names) - 1 - names.index(cell.workload))
             for cell in run.cells
-            if cell.chunk_size == size
+            if cell.chunk_size == size and _main_way(cell) in cell.nanoseconds
         ]
         axis.plot(*zip(*points, strict=True), marker, label=SIZES[size], alpha=0.8)
     axis.set_yticks(range(len(names)), [WORKLOADS[name].title for name in names[::-1]])
