@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import ssl
+import sys
 from collections.abc import Collection
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import pytest
 import trustme
 from documents import ROOT, Document, docstrings, is_quotation, pages
 
+import framer
 import framer_adapters
 
 PAGES = {page.name: page for page in pages()}
@@ -57,7 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     )
     (tmp_path / "large.bin").write_bytes(bytes(range(256)) * 4096)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
+    monkeypatch.setattr(sys, "path", [str(ROOT / "docs" / "examples"), *sys.path])
     return tmp_path
 
 
@@ -140,6 +142,16 @@ def test_every_page_is_in_a_menu() -> None:
     }
     names.discard(Path("index.md"))
     assert {os.fspath(name.with_suffix("")) for name in names} <= set(entries)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    """A name that is added to `framer` has to be documented, too, and where it belongs."""
+    text = PAGES["docs/reference/framer.md"].path.read_text(encoding="utf-8")
+    names = re.findall(r"^\.\. auto\w+:: (\w+)$", text, re.MULTILINE)
+    assert sorted(names) == sorted(framer.__all__)
+    text = PAGES["docs/reference/adapters.md"].path.read_text(encoding="utf-8")
+    modules = re.findall(r"^\.\. automodule:: framer_adapters\.(\w+)$", text, re.MULTILINE)
+    assert modules == ["blocking", "selectors", "asyncio", "trio", "anyio"]
 
 
 def test_certificates_of_pages(folder: Path) -> None:

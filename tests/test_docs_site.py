@@ -75,6 +75,46 @@ def test_links_of_included_texts(text: str, moved: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("what", "lines", "kept"),
+    [
+        (
+            "property",
+            ["exactly the value.", "", ":type: What ends a frame"],
+            ["What ends a frame: exactly the value.", ""],
+        ),
+        (
+            "function",
+            [":returns: nothing.", ":rtype: For streams that block"],
+            [":returns: For streams that block: nothing."],
+        ),
+        (
+            "function",
+            [":returns: a number.", ":rtype: int"],
+            [":returns: a number.", ":rtype: int"],
+        ),
+        ("class", [":ivar debug, connected: whether."], [":ivar debug,connected: whether."]),
+    ],
+)
+def test_words_of_docstrings_are_kept(what: str, lines: list[str], kept: list[str]) -> None:
+    """What stands in front of a colon is no type, and the first of two attributes is none."""
+    names: Any = pytest.importorskip("names", reason="needs sphinx: make docs")
+    names.keep_words(None, what, "", None, None, lines)
+    assert [line for line in lines if line] == [line for line in kept if line]
+
+
+def test_when_something_is_raised_is_kept() -> None:
+    """It becomes a sentence, and the section one that napoleon knows."""
+    names: Any = pytest.importorskip("names", reason="needs sphinx: make docs")
+    lines = ["It reads.", "", "Raises, after the last frame that is complete:", "    Error: why."]
+    names.state_when(None, "method", "", None, None, lines)
+    assert lines[2:5] == [
+        "What it raises comes after the last frame that is complete.",
+        "",
+        "Raises:",
+    ]
+
+
 # The site in a browser
 
 
