@@ -97,7 +97,7 @@ class GoodLines:
     """Lines with a limit, as they should be."""
 
     def __init__(self) -> None:
-        self.buffer = b""
+        self.buffer: bytes = b""
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         self.buffer += data
@@ -299,7 +299,7 @@ class ShortReadIsTheEnd(GoodLines):
         self.buffer += data
         if len(data) == 8:
             return iter(())
-        *lines, _ = self.buffer.split(CRLF)
+        lines = self.buffer.split(CRLF)[:-1]
         self.buffer = b""
         return iter(lines)
 
@@ -780,7 +780,7 @@ def examples_until_found(
         derandomize=False,
         phases=[Phase.generate],
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[*HealthCheck.__members__.values()],
     )
     @given(drawn)
     def run(example: Any) -> None:

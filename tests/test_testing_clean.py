@@ -79,7 +79,7 @@ def test_msgpack() -> None:
         return iter(unpacker)
 
     values = [1, "two", [3.5, None, {"four": b"five"}], "x" * 300, float("nan"), {}]
-    frames = [msgpack.packb(value) for value in values]
+    frames: list[bytes] = [bytes(msgpack.packb(value) or b"") for value in values]
     make = feed_subject(msgpack.Unpacker, feed=feed)
     assert len(check_chunking(make, b"".join(frames)).events) == len(values)
     check_prompt(make, frames)

@@ -80,14 +80,14 @@ def test_without_hypothesis() -> None:
 
 def test_the_machine_is_loaded_once() -> None:
     """It is a name of the module's from then on."""
-    vars(framer.testing).pop("ParserMachine", None)
+    framer.testing.__dict__.pop("ParserMachine", None)
     machine = framer.testing.ParserMachine
     assert vars(framer.testing)["ParserMachine"] is machine
 
 
 def test_the_machine_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same error within this process."""
-    vars(framer.testing).pop("ParserMachine", None)
+    framer.testing.__dict__.pop("ParserMachine", None)
     monkeypatch.setitem(
         sys.modules, "framer.testing._machine", None
     )  # that is how a module is hidden

@@ -177,3 +177,4 @@ def test_errors_that_come_early() -> None:
     merge: Merge = {Count: lambda a, b: Count(a.n + b.n)}
     assert same(told(Count(1), error=error), told(Count(5), error=error), merge, "early") is None
     assert same(told(b"a", error=error), told("ab", error=error), [bytes, str], "early") == 0
+    assert same(told(b"a", error=error), told(b"ab", error=error), [bytes], "early") is None

@@ -144,7 +144,7 @@ class OnlyBytes(Lines):
 
     def feed(self, data: bytes) -> list[Any]:
         """Look first."""
-        if not isinstance(data, bytes):
+        if type(data) is not bytes:
             raise TypeError("bytes wanted")
         return super().feed(data)
 

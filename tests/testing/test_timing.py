@@ -29,7 +29,7 @@ class Lines:
     """Lines, as they should be."""
 
     def __init__(self) -> None:
-        self.rest = b""
+        self.rest: bytes = b""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Split what is there."""
@@ -51,7 +51,8 @@ class HoldsAll(Lines):
 
     def close(self) -> list[bytes]:
         """Let it out."""
-        return self.rest.split(b"\n")[:-1]
+        *lines, _ = self.rest.split(b"\n")
+        return lines
 
 
 class HoldsOne(Lines):

@@ -15,7 +15,7 @@ from __future__ import annotations
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, TypeAlias, cast
 
 from framer import (
     ANY_NEWLINE,
@@ -104,9 +104,9 @@ async def _check_all(make_pair: Callable[[], Awaitable[Pair]]) -> None:
             if not (blocking and case in AT_ONCE):
                 await case(here, there)
         except Exception as exc:
-            fault = exc
+            fault: Any = exc
             while isinstance(fault, ExceptionGroup):  # of a nursery
-                fault = fault.exceptions[0]
+                fault = cast("Any", fault).exceptions[0]
             raise CheckFailed(
                 f"{inspect.getdoc(case)}\n\nThis does not hold ({case.__name__.strip('_')}):"
                 f" {type(fault).__name__}: {fault}"

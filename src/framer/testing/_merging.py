@@ -188,7 +188,7 @@ def _rebuilt(value: Any, fields: dict[Any, Any]) -> Any:
         return tuple(fields.values())
     if isinstance(value, Plain):
         return Plain(value.kind, fields)
-    built = object.__new__(type(value))
+    built: Any = object.__new__(cast("type[Any]", type(value)))
     for name, field in fields.items():
         object.__setattr__(built, name, field)  # also where it is frozen
     return built
