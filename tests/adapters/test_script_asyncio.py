@@ -61,6 +61,16 @@ def test_a_reader_and_a_writer() -> None:
     run(main())
 
 
+def test_a_call_that_was_interrupted() -> None:
+    """The world tries again by itself."""
+
+    async def main() -> None:
+        async with Script().error(InterruptedError).read(b"a").asyncio() as (reader, _):
+            assert await reader.read(1) == b"a"
+
+    run(main())
+
+
 def test_a_reset_that_a_read_sees() -> None:
     """It comes out of the next read, after what came before."""
 

@@ -146,8 +146,9 @@ def test_parsers_without_fault(machine_class: type[ParserMachine]) -> None:
 @pytest.mark.parametrize("subject", [LosesCr, Pausing, LastLine, Raises])
 def test_parsers_with_a_fault(subject: type[Any]) -> None:
     """The failure has both transcripts, and the chunks to make it again."""
+    more = settings(SETTINGS, max_examples=300)
     with pytest.raises(CheckFailed, match=r"with few feeds .* as it was fed") as caught:
-        run_state_machine_as_test(machine(subject), settings=SETTINGS)
+        run_state_machine_as_test(machine(subject), settings=more)
     assert caught.value.split
     assert caught.value.difference is not None
 

@@ -131,7 +131,7 @@ def test_feeding() -> None:
 
 
 class Calling:
-    """Calls an object for each byte, raises for a minus, and leaves out a call that is not there."""
+    """Calls an object for each byte, and raises for a minus."""
 
     def __init__(self, target: Any) -> None:
         self.target = target

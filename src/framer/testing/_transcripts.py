@@ -135,22 +135,24 @@ def drain(call: Callable[[], Iterable[Any] | None], name: str) -> Iterator[Any]:
         events = call()
     except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the transcript
         yield Raised(exc)
-        return
+    else:
+        yield from _each(_iterator(events, name))
+
+
+def _iterator(events: Iterable[Any] | None, name: str) -> Iterator[Any]:
     try:
-        iterator: Iterator[Any] = iter(cast("Iterable[Any]", events))
+        return iter(cast("Iterable[Any]", events))
     except TypeError:
         raise NotASubject(
             f"{name} of a subject returns the events that it brings, in an iterable;"
             f" this one returned {events!r}"
         ) from None
-    while True:
-        try:
-            event = next(iterator)
-        except StopIteration:
-            return
-        except NotASubject:
-            raise
-        except Exception as exc:  # noqa: BLE001 - as above
-            yield Raised(exc)
-            return
-        yield event
+
+
+def _each(events: Iterator[Any]) -> Iterator[Any]:
+    try:
+        yield from events
+    except NotASubject:
+        raise
+    except Exception as exc:  # noqa: BLE001 - as above
+        yield Raised(exc)
