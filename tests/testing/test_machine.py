@@ -17,7 +17,7 @@ from framer.testing import CheckFailed, ParserMachine, Subject, framer_subject, 
 from framer.testing._machine import _Replayed
 
 SETTINGS = settings(
-    max_examples=40,
+    max_examples=20,
     stateful_step_count=12,
     database=None,
     derandomize=True,

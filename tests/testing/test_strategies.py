@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from framer.testing import chunked, streams
 
 FRAMES = (b"one\n", b"\n", b"three\n")
-QUICK = settings(max_examples=300, database=None, derandomize=True)
+QUICK = settings(max_examples=100, database=None, derandomize=True)
 
 
 @given(streams(*FRAMES, damage=0))

@@ -188,7 +188,8 @@ def _rebuilt(value: Any, fields: dict[Any, Any]) -> Any:
         return tuple(fields.values())
     if isinstance(value, Plain):
         return Plain(value.kind, fields)
-    built: Any = object.__new__(cast("type[Any]", type(value)))
+    kind = cast("type[Any]", type(value))  # type: ignore[redundant-cast]  # not so for pyright
+    built: Any = object.__new__(kind)
     for name, field in fields.items():
         object.__setattr__(built, name, field)  # also where it is frozen
     return built
