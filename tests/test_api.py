@@ -65,7 +65,8 @@ def modules_of(module: griffe.Module) -> Iterator[griffe.Module]:
     """List a module and all that are in it."""
     yield module
     for name in sorted(module.modules):
-        yield from modules_of(module.modules[name])
+        if not module.modules[name].is_alias:
+            yield from modules_of(module.modules[name])
 
 
 def is_public(path: str) -> bool:
@@ -96,6 +97,8 @@ def describe(name: str, named: griffe.Object | griffe.Alias) -> Iterator[str]:
         case griffe.Attribute() as thing:
             declared = str(thing.annotation or "TypeAlias").replace("TypeAlias", "")
             yield f"{name}: {declared} = {thing.value}" if declared else f"{name} = {thing.value}"
+        case None | griffe.Module():
+            yield f"{name}  # a module, or of another package"
         case thing:
             pytest.fail(f"{name} is a {thing.kind.value}, which is no part of an API")
 
@@ -113,9 +116,12 @@ def describe_member(name: str, named: griffe.Object | griffe.Alias) -> Iterator[
     yield f"{declared}  # {kind}{writable}"
 
 
-def target_of(named: griffe.Object | griffe.Alias) -> griffe.Object:
-    """Look behind an import."""
-    return named.final_target if isinstance(named, griffe.Alias) else named
+def target_of(named: griffe.Object | griffe.Alias) -> griffe.Object | None:
+    """Look behind an import; None if that is of another package."""
+    try:
+        return named.final_target if isinstance(named, griffe.Alias) else named
+    except griffe.AliasResolutionError:
+        return None
 
 
 def is_known(base: str | griffe.Expr) -> bool:

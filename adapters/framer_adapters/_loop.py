@@ -56,9 +56,9 @@ class Endpoint:
     __slots__ = ("events", "loop", "sock")
 
     def __init__(self, loop: Loop, sock: socket.socket) -> None:
-        self.loop = loop
+        self.loop: Loop = loop
         self.sock: socket.socket = sock
-        self.events = 0
+        self.events: int = 0
         loop.endpoints.add(self)
         sock.settimeout(0)
 
@@ -181,7 +181,7 @@ class Loop:
         self._wakee.settimeout(0)
         self._waker.settimeout(0)
         self.selector.register(self._wakee, READ)
-        self.hangups = Hangups(self.selector)
+        self.hangups: Hangups = Hangups(self.selector)
         self._soon: deque[tuple[_Callback, tuple[object, ...]]] = deque()
         self._timers: list[tuple[float, int, Timer]] = []  # a heap
         self._timers_made = 0  # so that equal times keep their order

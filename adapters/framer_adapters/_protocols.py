@@ -244,7 +244,8 @@ class Connection(Secured, abc.ABC):
         if after is None:  # it was closed meanwhile
             self.end(None)
             raise ConnectionAbortedError("the connection is closed")
-        self.transport, self.below = after, before
+        self.transport = after
+        self.below: asyncio.Transport | None = before
         self.full = False
         if self.paused:  # perhaps by what came right behind the handshake, and so `before` was
             after.pause_reading()

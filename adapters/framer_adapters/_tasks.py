@@ -153,7 +153,7 @@ class TaskFramedStream(AsyncFramedBase):
     ) -> None:
         super().__init__(terminator, max_frame_size)
         runtime = self._world.runtime
-        self.transport = transport
+        self.transport: Transport = transport
         self._lost: Exception | None = None  # why nothing more can be received
         self._broken: Exception | None = None  # why nothing more can be sent
         self._reset: Exception | None = None  # what a send said, so that the end is none

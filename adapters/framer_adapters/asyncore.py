@@ -697,7 +697,7 @@ class file_dispatcher(dispatcher):
     def set_file(self, fd: int) -> None:
         """Take a copy of a descriptor, and put the channel into the map."""
         copy = file_wrapper(fd)
-        self.socket = cast("_Socket", copy)
+        self.socket: _Socket | None = cast("_Socket", copy)
         self._fileno = copy.fileno()
         self.add_channel()
 

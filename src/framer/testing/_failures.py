@@ -42,8 +42,8 @@ class CheckFailed(AssertionError):
         difference: int | None = None,
     ) -> None:
         super().__init__(message)
-        self.split = None if split is None else list(split)
-        self.transcripts = tuple(transcripts)
+        self.split: list[bytes] | None = None if split is None else list(split)
+        self.transcripts: tuple[Transcript, ...] = tuple(transcripts)
         self.difference = difference
 
 

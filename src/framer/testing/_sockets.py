@@ -37,7 +37,7 @@ class FakeSocket:
     proto: int = 0
 
     def __init__(self) -> None:
-        self.closed = False
+        self.closed: bool = False
         self._timeout: float | None = None
         self._refusals = 0
 
