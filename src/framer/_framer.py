@@ -9,6 +9,7 @@ This is the part that users see. Behind it are, each extending the one before,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import Final, NoReturn, final
 
 from framer._batches import AWAKE, MOST_PIECES, PAYLOAD, BatchReader
@@ -22,6 +23,9 @@ __all__ = ["Framer"]
 # Of chunks that wait to be looked at, those below this many bytes are put together:
 # a list of very small ones would take many times their size.
 SMALL_PIECE: Final = 4096
+
+# A buffer of more bytes is taken to have many frames.
+MANY_FRAMES: Final = 2048
 
 
 @final
@@ -191,7 +195,12 @@ class Framer(BatchReader):
         >>> list(framer.frames())
         [b'hi', b'']
         """
-        # As fast over batches as what is in itertools, and cheaper to make (bench: lines, 17 B).
+        # A loop in C costs less a frame, a generator less to make (bench: lines, 64 KiB and 17 B).
+        if len(self._buffer) > MANY_FRAMES:
+            return chain.from_iterable(iter(self._next_frames, None))
+        return self._few_frames()
+
+    def _few_frames(self) -> Iterator[bytes]:
         while self._patience <= 0:
             frames = self._next_frames()
             if frames is None:
