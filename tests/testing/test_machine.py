@@ -12,7 +12,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
-from framer import Data, Framer, LengthPrefix, Netstring
+from framer import Data, Framer, LengthPrefix, MalformedFrame, Netstring
 from framer.testing import CheckFailed, ParserMachine, Subject, framer_subject, streams
 from framer.testing._machine import _Replayed
 
@@ -191,3 +191,27 @@ def test_a_replay_is_not_fed() -> None:
     """It does what was done, by itself."""
     with pytest.raises(NotImplementedError):
         _Replayed(Lines(), []).feed(b"")
+
+
+class Always:
+    """Draws one and the same."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def draw(self, *_: Any, **__: Any) -> Any:
+        """Give it."""
+        return self.value
+
+
+def test_events_that_a_change_brings() -> None:
+    """To ask for them, with nothing fed since, is no fault of the parser."""
+    machine = FramerMachine()
+    machine._history.append(b"\r\n\x01x")
+    machine._take(lambda: machine._subject.feed(b"\r\n\x01x"))
+    for terminator in (LengthPrefix(1), Netstring()):
+        machine.change_terminator(data=Always(terminator))
+    machine.pause()
+    machine.resume()
+    machine._same_as_in_one_piece()
+    assert isinstance(machine._seen.error, MalformedFrame)

@@ -32,8 +32,13 @@ class Change:
     terminator: Any
 
 
-Step: TypeAlias = bytes | Change
-"""What was done: bytes that were fed, or a change."""
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Events were asked for, with nothing fed since a change, which may have brought some."""
+
+
+Step: TypeAlias = bytes | Change | Ask
+"""What was done: bytes that were fed, a change, or a question."""
 
 
 class ParserMachine(RuleBasedStateMachine):
@@ -110,6 +115,8 @@ class ParserMachine(RuleBasedStateMachine):
     def resume(self) -> None:
         """Ask for all events that there are by now."""
         self._paused = False
+        if self._history and isinstance(self._history[-1], Change):
+            self._history.append(Ask())
         self._take(self._subject.resume)
 
     @precondition(lambda self: self._live() and self.terminators)
@@ -180,14 +187,19 @@ class _Replayed:
     def play(self, _chunks: list[bytes], eof: bool) -> Played:  # noqa: FBT001 - Subject's
         """Feed what stands between two changes in one piece."""
         offset = 0
-        for is_change, steps in groupby(self._history, lambda step: isinstance(step, Change)):
-            if is_change:
+        for kind, steps in groupby(self._history, type):
+            if kind is Change:
                 for step in steps:
                     self._subject.change_terminator(cast("Change", step).terminator)
                 continue
-            data = b"".join(cast("Iterator[bytes]", steps))
-            offset += len(data)
-            for event in drain(partial(self._subject.feed, data), "feed()"):
+            if kind is Ask:
+                self._subject.pause()
+                call, called = self._subject.resume, "resume()"
+            else:
+                data = b"".join(cast("Iterator[bytes]", steps))
+                offset += len(data)
+                call, called = partial(self._subject.feed, data), "feed()"
+            for event in drain(call, called):
                 yield offset, False, event
         if eof:
             for event in drain(self._subject.close, "close()"):
