@@ -331,9 +331,9 @@ WORK: dict[str, tuple[Callable[[int], object], int]] = {
         8000,
     ),
     "bytes, as events": (lambda n: _single_bytes(n, b"\r\n", b"abc\r\n", streaming=True), 8000),
-    "bytes of one frame, 1 MiB of them": (
+    "bytes of one frame, 256 KiB of them": (
         lambda n: _single_bytes(n, b"\n", b"x", streaming=False),
-        1 << 19,
+        1 << 17,
     ),
     "last bytes of delimiters": (
         lambda n: _single_bytes(n, b"\r\n", b"\n", streaming=False),
