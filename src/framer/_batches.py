@@ -34,7 +34,7 @@ from framer._exceptions import UsageError
 from framer._reader import DELIVERED, LOOK, NO_LIMIT, FrameReader
 from framer._terminators import Terminator
 
-__all__ = ["AWAKE", "MOST_PIECES", "PAYLOAD", "BatchReader", "next_frames"]
+__all__ = ["AWAKE", "FRESH", "MOST_PIECES", "PAYLOAD", "BatchReader", "next_frames"]
 
 # After a change of terminator so many frames are cut one by one, ...
 SINGLE_FRAMES: Final = 4
@@ -56,6 +56,9 @@ SHORT_REST: Final = 1024
 AWAKE: Final = 0
 # Or else it would be so, were it not for the batch, behind which there is no whole frame.
 SPENT: Final = -2
+# The terminator was just set, and nothing of its first frame was looked at: it begins at the
+# offset of the buffer.
+FRESH: Final = -3
 
 # Of the last frame taken from a batch, events() has delivered the payload, and not yet its end.
 # It stands in the place of the size of that payload.
@@ -141,7 +144,13 @@ class BatchReader(FrameReader):
         patience = self._patience
         if patience > 0:
             return None
-        if self._batch:
+        if patience == FRESH or (
+            patience == AWAKE and not self._lookahead and self._gathered is None
+        ):
+            frames = self._split_fresh()
+            if frames:
+                return frames
+        elif self._batch:
             if length_hint(self._ready_frames):
                 return self._ready_frames
             self._settle()
@@ -165,6 +174,39 @@ class BatchReader(FrameReader):
                 return None
         frame = self._gather()
         return None if frame is None else (frame,)
+
+    def _split_fresh(self) -> tuple[bytes] | None:
+        """Cut out the first frame under a new terminator, where that is one step; or wait for it.
+
+        The same as `_look`, with no call: a third of the time where terminators take turns
+        (bench: http).
+        """
+        scanner, buffer, start = self._scanner, self._buffer, self._offset
+        size = len(buffer) - start
+        limit = self._limit
+        if count := scanner.count:
+            end = after = start + count
+            whole = count <= size and count <= limit
+        elif delimiter := scanner.delimiter:
+            width = len(delimiter)
+            if size > limit + width:  # A frame that ends before the bound is not too large.
+                end = buffer.find(delimiter, start, start + int(limit) + width)
+            else:
+                end = buffer.find(delimiter, start)
+            after = end + width
+            whole = end >= 0
+        else:
+            return None
+        if whole:
+            self._offset = after
+            self._lookahead = 1
+            self._patience = LOOK
+            if after > LAST_WINDOW:
+                self._let_go()
+            return (buffer[start:end],)
+        if size <= min(SHORT_REST, limit) and not (self._pending or self._end or self._after_cr):
+            self._wait()
+        return None
 
     def _split_awake(self) -> Iterable[bytes] | None:
         """Cut all frames out of a buffer of which all is known; see `AWAKE`."""

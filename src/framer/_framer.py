@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Final, NoReturn, final
 
-from framer._batches import AWAKE, MOST_PIECES, PAYLOAD, BatchReader
+from framer._batches import AWAKE, FRESH, MOST_PIECES, PAYLOAD, BatchReader
 from framer._events import Data, Event, new_data, set_chunk
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
@@ -301,9 +301,11 @@ class Framer(BatchReader):
             return
         if self._batch:
             self._settle()
-        self._patience = LOOK
-        if not (self._progress is None and self._gathered is None and self._failure is None):
-            self._rewind()  # Else there is nothing to rewind (bench: http).
+        if self._progress is None and self._gathered is None and self._failure is None:
+            # There is nothing to rewind (bench: http).
+            self._patience = LOOK if self._delivered else FRESH
+        else:
+            self._rewind()
             self._progress = None
         self._scanner = scanner
         self._lookahead = 0

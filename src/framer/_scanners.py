@@ -104,6 +104,8 @@ class Scanner(ABC, Generic[P]):
     found_is_length: ClassVar[bool] = False
     #: Where frames are what `bytes.split` would give: its argument.
     delimiter: bytes | None = None
+    #: Where all frames have the same size, and nothing besides their payload: that size.
+    count: int = 0
 
     @abstractmethod
     def pull(
@@ -155,32 +157,32 @@ class Scanner(ABC, Generic[P]):
 class CountScanner(Scanner[int]):
     """int: a frame is this many bytes. Progress is how many of them are still to come."""
 
-    __slots__ = ("_count", "_found", "found")
+    __slots__ = ("_found", "count", "found")
     overhead = 0
     limited: ClassVar[bool] = False
 
     def __init__(self, count: int) -> None:
-        self._count = count
+        self.count = count
         self.found = self._found = TerminatorFound(count)
 
     def pull(
         self, buffer: bytes, offset: int, progress: int | None, allowed: float
     ) -> tuple[Found, int, int | None]:
-        remaining = self._count if progress is None else progress
+        remaining = self.count if progress is None else progress
         if not remaining:
             return self._found, offset, None
         if offset == len(buffer):
             return None, offset, progress
         if remaining > allowed:
-            return TooLarge(self._count), offset, progress
+            return TooLarge(self.count), offset, progress
         payload = buffer[offset : offset + remaining]
         return payload, offset + len(payload), remaining - len(payload)
 
     def expects(self, rest: bytes) -> int:
-        return self._count - len(rest)
+        return self.count - len(rest)
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
-        count = self._count
+        count = self.count
         frames = (end - start) // count
         if 0 < most < frames:
             frames = most
@@ -197,7 +199,7 @@ class CountScanner(Scanner[int]):
         return -1 if progress is None else progress - 1
 
     def remaining(self, progress: int | None) -> int:
-        return self._count if progress is None else progress
+        return self.count if progress is None else progress
 
 
 NOTHING_FOUND = TerminatorFound(0)
