@@ -147,9 +147,8 @@ class BatchReader(FrameReader):
         if patience == FRESH or (
             patience == AWAKE and not self._lookahead and self._gathered is None
         ):
-            frames = self._split_fresh()
-            if frames:
-                return frames
+            if fresh := self._split_fresh():
+                return fresh
         elif self._batch:
             if length_hint(self._ready_frames):
                 return self._ready_frames
