@@ -82,6 +82,99 @@ def test_leaving_the_loop_anywhere(
     assert out == payloads
 
 
+@given(
+    bodies=st.lists(st.binary(max_size=40), min_size=1, max_size=12),
+    size=st.integers(1, 120),
+    spare=st.none() | st.integers(0, 2),
+    single=st.booleans(),
+    ended=st.booleans(),
+)
+def test_terminators_by_turns(
+    bodies: list[bytes], size: int, spare: int | None, single: bool, ended: bool
+) -> None:
+    """A head that says how long the body is: all come out, whatever the chunks and the limit."""
+    heads = [b"%d" % len(body) for body in bodies]
+    stream = b"".join(head + b"\r\n\r\n" + body for head, body in zip(heads, bodies, strict=True))
+    largest = max(map(len, heads + bodies))
+    limit = None if spare is None else largest + spare
+    framer = Framer(b"\r\n\r\n", max_frame_size=limit)
+    got: list[bytes] = []
+
+    def take(frame: bytes) -> None:
+        got.append(frame)
+        framer.terminator = int(frame) if len(got) % 2 else b"\r\n\r\n"
+
+    def take_all() -> None:
+        if single:
+            while (frame := framer.next_frame()) is not None:
+                take(frame)
+        else:
+            for frame in framer.frames():
+                take(frame)
+
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    for number, chunk in enumerate(chunks, 1):
+        framer.receive_data(chunk)
+        if number == len(chunks) and ended:
+            framer.receive_eof()
+        take_all()
+    assert got == list(itertools.chain(*zip(heads, bodies, strict=True)))
+    assert framer.buffered == 0
+
+
+@pytest.mark.parametrize("terminator", [b"--", 5])
+def test_the_first_frame_under_a_new_terminator_is_limited(terminator: Terminator) -> None:
+    """The limit is exact, and what follows is still there for the error to be handled."""
+    framer = Framer(max_frame_size=4)
+    framer.receive_data(b"a\n12345--678\n")
+    assert framer.next_frame() == b"a"
+    framer.terminator = terminator
+    with pytest.raises(FrameTooLarge):
+        framer.next_frame()
+    framer.max_frame_size = 5
+    assert framer.next_frame() == b"12345"
+
+
+def test_a_cr_waits_for_its_lf_under_a_new_terminator() -> None:
+    """An LF that belongs to the CR before it is not payload of the frame behind."""
+    framer = Framer(ANY_NEWLINE)
+    framer.receive_data(b"a\r")
+    assert list(framer.frames()) == [b"a"]
+    framer.terminator = 2
+    assert framer.next_frame() is None
+    framer.receive_data(b"\nbc")
+    assert framer.next_frame() == b"bc"
+
+
+def test_events_go_on_where_the_loop_changes_the_framer() -> None:
+    """That all was streamed is asked only after the loop has had its say."""
+    framer = Framer(b"\r\n")
+    framer.receive_data(b"abc")
+    events: list[object] = []
+    for event in framer.events():
+        events.append(event)
+        if len(events) == 1:
+            framer.receive_data(b"d")
+        elif len(events) == 2:
+            framer.terminator = 0
+        elif len(events) == 3:
+            framer.terminator = b"!"
+            framer.receive_data(b"e!")
+            framer.receive_eof()
+            framer.push_back(b"!")
+            framer.push_back(b"x")
+    assert events == [
+        Data(b"abc"),
+        Data(b"d"),
+        TerminatorFound(0),
+        Data(b"x"),
+        TerminatorFound(b"!"),
+        Data(b"e"),
+        TerminatorFound(b"!"),
+        EndOfStream(),
+    ]
+
+
 @pytest.mark.parametrize(("terminator", "alphabet"), KINDS, ids=name)
 def test_batches_of_every_kind(terminator: Terminator, alphabet: bytes) -> None:
     """Streams long enough for batches, in large and small chunks, agree with the oracle."""

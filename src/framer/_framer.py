@@ -236,7 +236,7 @@ class Framer(BatchReader):
         >>> list(framer.events())
         [Data(chunk=b'ab'), TerminatorFound(matched=b'\r\n'), Data(chunk=b'c')]
         """
-        while True:
+        while not self._streamed_all():
             if not self._split_events():
                 event = self._step_event()
                 if event is None:
