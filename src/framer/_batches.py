@@ -177,7 +177,7 @@ class BatchReader(FrameReader):
     def _split_fresh(self) -> tuple[bytes] | None:
         """Cut out the first frame under a new terminator, where that is one step; or wait for it.
 
-        The same as `_look`, with no call: a third of the time where terminators take turns
+        The same as `_look`, with no call: half the time where terminators take turns
         (bench: http).
         """
         scanner, buffer, start = self._scanner, self._buffer, self._offset
