@@ -19,10 +19,9 @@ import framer_adapters.anyio as of_anyio
 import framer_adapters.asyncio as of_asyncio
 import framer_adapters.blocking as of_blocking
 import framer_adapters.trio as of_trio
-from framer import FramerError
+from framer import FramerError, UsageError
 from framer.testing import CheckFailed, check_stream
 from framer.testing._conformance import _run
-from framer_adapters import _protocols
 
 
 def blocking_pair() -> tuple[Any, Any]:
@@ -60,13 +59,6 @@ def test_trio() -> None:
     trio.run(check_stream, memory_pair)
 
 
-@pytest.fixture
-def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a peer that does not read our last words less time to do so."""
-    monkeypatch.setattr(_protocols, "LINGER", 0.02)
-
-
-@pytest.mark.usefixtures("hurry")
 def test_asyncio() -> None:
     """Asyncio's are checked under asyncio."""
     asyncio.run(check_stream(asyncio_pair))
@@ -86,6 +78,20 @@ def test_a_pair_that_is_awaited() -> None:
 async def trio_pair() -> tuple[Any, Any]:
     """Make two of trio's."""
     return memory_pair()
+
+
+class AllOrNothing(of_blocking.FramedStream):
+    """Cannot end one direction alone, as if it were over TLS."""
+
+    def send_eof(self) -> None:
+        """Refuse."""
+        raise UsageError("it cannot end one direction alone")
+
+
+def test_streams_that_cannot_end_one_direction_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They pass as well; closing one of them waits for the other side."""
+    monkeypatch.setattr(of_blocking, "LINGER", 0.01)
+    assert check_stream(pair_of(AllOrNothing)) is None
 
 
 class Broken(of_blocking.FramedStream):
@@ -123,7 +129,7 @@ class LosesOutput(Broken):
         super().send(data)
 
 
-def pair_of(kind: type[Broken]) -> Callable[[], tuple[Any, Any]]:
+def pair_of(kind: type[of_blocking.FramedStream]) -> Callable[[], tuple[Any, Any]]:
     """Make pairs of such streams."""
 
     def make_pair() -> tuple[Any, Any]:
@@ -225,7 +231,6 @@ def test_asynchronous_streams_that_break_a_promise(kind: type[Wrapped], told: st
         trio.run(check_stream, make_pair)
 
 
-@pytest.mark.usefixtures("hurry")
 def test_a_receive_that_fails_when_it_is_cancelled() -> None:
     """Under asyncio, too, it is told."""
 
