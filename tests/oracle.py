@@ -7,7 +7,6 @@ The framer is fed the same string in pieces, and must agree after every piece.
 from __future__ import annotations
 
 import itertools
-import random
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -24,7 +23,9 @@ from framer import (
     Terminator,
     TerminatorFound,
     VarintPrefix,
+    testing,
 )
+from framer.testing._splits import cut_at
 
 Item: TypeAlias = tuple[Any, ...]
 """("frame", payload), ("data", payload), ("found", matched), ("eos",), (error's name, fields)."""
@@ -318,25 +319,13 @@ class Driver:
         return Outcome(self.items, self.framer.buffered)
 
 
-def splits(data: bytes, *, seed: int = 0, most: int = 64) -> Iterator[list[bytes]]:
-    """Every way to cut short data, else whole, bytewise, every cut in two, and seeded ones."""
-    if len(data) <= 9:
-        for cuts in itertools.product((False, True), repeat=max(len(data) - 1, 0)):
-            yield cut_at(data, [i for i, c in enumerate(cuts, 1) if c])
+def splits(data: bytes) -> Iterator[list[bytes]]:
+    """Every way to cut short data; for longer the ways of framer.testing, and many of them."""
+    if len(data) > 9:
+        yield from testing.splits(data, k=64)
         return
-    yield [data]
-    yield cut_at(data, range(1, len(data)))
-    for i in range(1, len(data)):
-        yield cut_at(data, [i])
-    rng = random.Random(seed)
-    for _ in range(most):
-        yield cut_at(data, sorted(rng.sample(range(1, len(data)), rng.randint(1, len(data) - 1))))
-
-
-def cut_at(data: bytes, cuts: Iterable[int]) -> list[bytes]:
-    """The pieces of *data* between these offsets; none is empty."""
-    edges = [0, *cuts, len(data)]
-    return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
+    for cuts in itertools.product((False, True), repeat=max(len(data) - 1, 0)):
+        yield cut_at(data, (i for i, here in enumerate(cuts, 1) if here))
 
 
 def check(
@@ -416,7 +405,6 @@ __all__ = [
     "Outcome",
     "check",
     "cut",
-    "cut_at",
     "name",
     "number",
     "oracle",

@@ -11,15 +11,18 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from functools import partial
+from itertools import combinations
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, TypeVar, cast
 
 import pytest
 
 from framer import Channel
+from framer.testing import check_chunking
+from framer.testing._splits import cut_at
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 TIMEOUT = 30.0  # seconds, for one answer
@@ -121,18 +124,31 @@ def converse(channel: Channel, pieces: Sequence[bytes], *, eof: bool = False) ->
     return b"".join(answers)
 
 
-def cuttings(data: bytes, most: int = 3) -> Iterator[list[bytes]]:
-    """Yield every way to cut `data` into as many pieces as `most`, and byte by byte."""
-    yield [data[i : i + 1] for i in range(len(data))]
-    for cuts in range(most):
-        for places in combinations(range(1, len(data)), cuts):
-            ends = (0, *places, len(data))
-            yield [data[start:end] for start, end in pairwise(ends)]
+class Looked:
+    """A subject whose only event is what `look` sees in all its pieces."""
+
+    def __init__(self, look: Callable[[list[bytes]], object]) -> None:
+        self.look = look
+        self.pieces: list[bytes] = []
+
+    def feed(self, data: bytes) -> tuple[()]:
+        """Keep a piece."""
+        self.pieces.append(data)
+        return ()
+
+    def close(self) -> list[object]:
+        """Look."""
+        return [self.look(self.pieces)]
 
 
 def check_cuttings(look: Callable[[list[bytes]], T], data: bytes, most: int = 3) -> T:
-    """Assert that `look` sees the same however `data` is cut, and return that."""
-    seen = look([data])
-    for pieces in cuttings(data, most):
-        assert look(pieces) == seen, pieces
-    return seen
+    """Assert that `look` sees the same however `data` is cut, and return that.
+
+    It is cut in every way into as many pieces as `most`, and byte by byte.
+    """
+    places = range(1, len(data))
+    few = (cut_at(data, cuts) for count in range(most) for cuts in combinations(places, count))
+    seen = check_chunking(partial(Looked, look), data, ways=[[data], cut_at(data, places), *few])
+    if seen.error is not None:
+        raise seen.error
+    return cast("T", seen.events[0])

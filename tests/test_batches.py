@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import KINDS, Driver, check, cut_at, name
+from oracle import KINDS, Driver, check, name
 
 from framer import (
     ANY_NEWLINE,
@@ -35,6 +35,7 @@ from framer import (
     encode_frame,
 )
 from framer._batches import LAST_WINDOW, SINGLE_FRAMES
+from framer.testing._splits import cut_at
 
 ENCODABLE: list[Terminator] = [
     b"\n",

@@ -24,6 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framer import Channel, IncompleteFrame
+from framer.testing import splits
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -70,17 +71,9 @@ def talk(channel: Channel, *pieces: bytes) -> bytes:
     return answer
 
 
-def cuttings(stream: bytes) -> Iterator[list[bytes]]:
-    """Give the stream in one piece, byte by byte, and in two with every cut."""
-    yield [stream]
-    yield [stream[i : i + 1] for i in range(len(stream))]
-    for cut in range(1, len(stream)):
-        yield [stream[:cut], stream[cut:]]
-
-
 def ask(factory: Callable[[], Channel], stream: bytes) -> list[tuple[int, bytes, bytes]]:
     """Return the answers to a stream of requests, which are the same for every cut of it."""
-    answers = {talk(factory(), *pieces) for pieces in cuttings(stream)}
+    answers = {talk(factory(), *pieces) for pieces in splits(stream)}
     assert len(answers) == 1
     return read_answers(answers.pop(), stream)
 
@@ -558,7 +551,7 @@ def fetch(
 ) -> tuple[int, bytes, list[str]]:
     """Return status, body and end of an answer, which are the same for every cut of it."""
     found: set[tuple[int, bytes, tuple[str, ...]]] = set()
-    for pieces in cuttings(answer):
+    for pieces in splits(answer):
         recorder = Recorder()
         client = http_client.HttpClient(url, recorder, method)
         talk(client, *pieces)
@@ -723,7 +716,7 @@ def test_client_refuses_what_is_no_url(url: str) -> None:
 def test_links_are_found_as_they_arrive() -> None:
     """However the page is cut, in tags and in characters, the links are the same."""
     page = '<a href="/ä">ö</a><!-- <a href="no"> --><A HREF=b&amp;c><a name=x><a href="€">'.encode()
-    for pieces in cuttings(page):
+    for pieces in splits(page):
         consumer = http_client.LinkConsumer()
         for piece in pieces:
             consumer.feed(piece)

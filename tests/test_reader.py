@@ -16,7 +16,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracle import KINDS, check, cut_at, name
+from oracle import KINDS, check, name
 
 from framer import (
     ANY_NEWLINE,
@@ -28,6 +28,8 @@ from framer import (
     TerminatorFound,
 )
 from framer._reader import scanner_for
+from framer.testing import chunked
+from framer.testing._splits import cut_at
 
 LIMITS = (0, 1, 2, 3, 5)
 
@@ -63,9 +65,7 @@ def test_long_streams_in_seeded_splits(data: st.DataObject, kind: tuple[Terminat
     byte = st.sampled_from(alphabet) | st.integers(0, 255)
     stream = bytes(data.draw(st.lists(byte, max_size=60)))
     limit = data.draw(st.sampled_from((None, 0, 1, 5, 20)))
-    cuts = st.lists(st.integers(0, len(stream)), max_size=20).map(sorted)
-    ways = [[stream] if stream else []]
-    ways += [cut_at(stream, data.draw(cuts)) for _ in range(2)]
+    ways = [cut_at(stream, ()), data.draw(chunked(stream)), data.draw(chunked(stream))]
     check(stream, terminator, limit, ways=ways)
 
 
