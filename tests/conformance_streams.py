@@ -76,6 +76,10 @@ class StreamSuite(Conformance):
         """Peers here rarely end first, and then closing takes as long as it may."""
         hurry(self.world, monkeypatch, "LINGER", 0.05)
 
+    def test_what_every_stream_does(self) -> None:
+        """Two streams that are connected to each other pass framer.testing.check_stream."""
+        self.world.check_pairs()
+
     # Frames in
 
     def test_frames_however_they_are_cut(self) -> None:

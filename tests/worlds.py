@@ -38,6 +38,7 @@ import trio
 from peers import Address, Background, client_tls, server_tls, wait_until
 
 from framer import Channel, Event, Framer, OutputQueue, Producer, Terminator, UsageError
+from framer.testing import check_stream
 
 __all__ = [
     "AnyioWorld",
@@ -236,6 +237,10 @@ class World:
         )
         return Background(partial(self._run_client, scenario, connect)).result()
 
+    def check_pairs(self) -> None:
+        """Have `check_stream` look at pairs of streams that are connected to each other."""
+        Background(self._check_pairs).result()
+
     # What each world says
 
     def serve(self, start: Callable[..., Any], ready: Ready) -> None:
@@ -256,6 +261,9 @@ class World:
         raise NotImplementedError
 
     def _run_client(self, scenario: Scenario[T], connect: Callable[[], Any]) -> T:
+        raise NotImplementedError
+
+    def _check_pairs(self) -> None:
         raise NotImplementedError
 
     def _handler(self, handler: Scenario[object]) -> Callable[..., Any]:
@@ -376,6 +384,13 @@ class BlockingWorld(World):
         with connect() as stream:
             return drive(scenario(_Facade(stream)))
 
+    def _check_pairs(self) -> None:
+        def make_pair() -> tuple[Any, Any]:
+            here, there = map(self.module.FramedStream, socket.socketpair())
+            return here, there
+
+        check_stream(make_pair)
+
     def _handler(self, handler: Scenario[object]) -> Callable[..., Any]:
         def handle(stream: object) -> None:
             drive(handler(_Facade(stream)))
@@ -454,6 +469,13 @@ class AsyncWorld(World):
                 return await scenario(stream)
 
         return self.run(converse)
+
+    def _check_pairs(self) -> None:
+        async def make_pair() -> tuple[Any, Any]:
+            here, there = [await self.wrap(sock) for sock in socket.socketpair()]
+            return self.module.FramedStream(here), self.module.FramedStream(there)
+
+        self.run(partial(check_stream, make_pair))
 
     def _run_client(self, scenario: Scenario[T], connect: Callable[[], Any]) -> T:
         async def converse() -> T:
