@@ -469,6 +469,37 @@ def test_patience(data: st.DataObject, kind: Kind) -> None:
         assert scanner.remaining(feed.progress) == 1
 
 
+@given(PREFIXES, PAYLOADS, st.data())
+def test_expects(kind: Prefix, payload: bytes, data: st.DataObject) -> None:
+    """Once the length has been read, all that is missing is expected, and never more than that."""
+    try:
+        frame = frame_of(payload, kind)
+    except ValueError:
+        assume(False)
+        return
+    scanner = scanner_of(kind)
+    size = data.draw(st.integers(0, len(frame)))
+    missing = len(frame) - size
+    header = len(frame) - len(payload) - len(footer_of(kind))
+    if size >= header:
+        assert scanner.expects(frame[:size]) == missing
+    else:
+        assert 1 <= scanner.expects(frame[:size]) <= missing
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest"),
+    [
+        (LengthPrefix(1, adjust=-2), b"\x01"),
+        (VarintPrefix(2), b"\xff\xff"),
+        (Netstring(), b"x"),
+    ],
+)
+def test_nothing_is_expected_of_what_is_malformed(kind: Prefix, rest: bytes) -> None:
+    """It is not waited for: ``pull`` says at once what is wrong."""
+    assert scanner_of(kind).expects(rest) == 0
+
+
 @given(KINDS)
 def test_in_common(kind: Kind) -> None:
     """The peer says the length, beforehand; the end of the stream completes no frame."""
