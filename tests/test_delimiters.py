@@ -15,6 +15,7 @@ from framer import _delimiters
 from framer._delimiters import (
     CR_FOUND,
     LF_FOUND,
+    LONG_LINE,
     AnyNewlineScanner,
     DelimiterScanner,
     DelimitersScanner,
@@ -253,6 +254,25 @@ def test_split(
     expected, unfinished = cut(buffer[start:end], delimiters)
     assert frames == [payload for payload, _ in expected][: None if most < 0 else most]
     assert most > 0 or buffer[rest:end] == unfinished
+
+
+CHUNK_OF_LINE = st.sampled_from([b"", b"\n", b"\r", b"b\n", b"a", b"z\n\n"])
+
+
+@given(
+    st.sampled_from([b"\r\n", b"ab\n"]),
+    st.lists(
+        st.builds(lambda head, size: head + b"x" * size, CHUNK_OF_LINE, st.integers(0, 200)),
+        max_size=6,
+    ),
+    st.booleans(),
+)
+def test_split_long_lines(delimiter: bytes, lines: list[bytes], ended: bool) -> None:
+    """They are cut in another way, which notices an LF that is no delimiter."""
+    buffer = b"y" * (LONG_LINE + 1) + delimiter + delimiter.join(lines) + delimiter * ended
+    *frames, rest = buffer.split(delimiter)
+    scanner = scanner_of((delimiter,))
+    assert scanner.split(buffer, 0, len(buffer), -1) == (frames, len(buffer) - len(rest))
 
 
 @given(DELIMITERS)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framer._events import Data, EndOfStream, Event, TerminatorFound
+from framer._events import Data, EndOfStream, Event, TerminatorFound, length_found
 
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Data, st.binary(max_size=3)),
@@ -120,3 +120,10 @@ def test_data_takes_its_chunk_by_name() -> None:
         Data()  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
     with pytest.raises(TypeError):
         Data(b"a", b"b")  # type: ignore[call-arg] # pyright: ignore[reportCallIssue]
+
+
+@given(st.integers(0, 1 << 64))
+def test_length_found(length: int) -> None:
+    """A shared one is as good as one of one's own."""
+    assert length_found(length) == TerminatorFound(length)
+    assert length_found(length) is length_found(length)
