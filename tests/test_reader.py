@@ -144,3 +144,15 @@ def test_a_terminator_is_checked_before_anything_else() -> None:
         scanner_for(b"")
     with pytest.raises(TypeError, match="bool"):
         scanner_for(True)
+
+
+def test_a_delimiter_of_a_class_of_its_own() -> None:
+    """It ends frames as its bytes do, whatever its methods say."""
+
+    class Own(bytes):
+        __slots__ = ()
+
+        def find(self, *_: object) -> int:
+            raise AssertionError
+
+    assert scanner_for(Own(b"\r\n")) is scanner_for(b"\r\n")

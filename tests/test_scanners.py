@@ -208,6 +208,14 @@ def test_count_split(count: int, buffer: bytes, data: st.DataObject | None) -> N
     assert all(type(frame) is bytes for frame in frames)
 
 
+@given(st.integers(1, 9), st.binary(max_size=8))
+def test_count_expects(count: int, rest: bytes) -> None:
+    """All that is missing is expected, for a count; where nothing is known, nothing."""
+    rest = rest[:count]
+    assert CountScanner(count).expects(rest) == count - len(rest)
+    assert EndScanner().expects(rest) == 0
+
+
 def test_count_scanners_are_shared() -> None:
     """Framers with the same count share its scanner, and with another do not."""
     assert count_scanner(3) is count_scanner(3)

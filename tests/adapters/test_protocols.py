@@ -938,3 +938,18 @@ def test_a_handshake_of_which_some_was_read_too_early() -> None:
 
     run(main())
     assert early.log == ["tls", b"quit", type(None)]
+
+
+def test_a_buffer_for_all_that_tls_has() -> None:
+    """There is room for it, and the connections of a loop share what there is."""
+
+    async def scenario() -> None:
+        one, other = StreamProtocol(), StreamProtocol()
+        usual = one.get_buffer(-1)
+        assert other.get_buffer(1) is usual
+        larger = one.get_buffer(200_000)
+        assert len(larger) > 200_000 + module.TLS_RECORD
+        assert one.get_buffer(-1) is larger
+        assert other.get_buffer(100_000) is larger
+
+    run(scenario())

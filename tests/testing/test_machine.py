@@ -215,3 +215,15 @@ def test_events_that_a_change_brings() -> None:
     machine.resume()
     machine._same_as_in_one_piece()
     assert isinstance(machine._seen.error, MalformedFrame)
+
+
+def test_a_change_after_an_error() -> None:
+    """A parser that has failed when its events are asked for is not given another terminator."""
+    machine = FramerMachine()
+    machine.change_terminator(data=Always(Netstring()))
+    machine.pause()
+    machine._history.append(b"x")
+    machine._take(lambda: machine._subject.feed(b"x"))
+    machine.change_terminator(data=Always(b"\n"))
+    assert isinstance(machine._seen.error, MalformedFrame)
+    machine._same_as_in_one_piece()

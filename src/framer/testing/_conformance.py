@@ -16,7 +16,6 @@ import contextlib
 import inspect
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, Self, TypeAlias, cast
 
 from framer import (
@@ -117,6 +116,8 @@ async def _check_all(make_pair: Callable[[], Awaitable[Pair]]) -> None:
         finally:
             # Both at once: who closes waits for the other to end.
             if blocking:
+                from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - only here
+
                 with ThreadPoolExecutor(1) as elsewhere:
                     closing = elsewhere.submit(here.close)
                     there.close()
