@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterator
@@ -438,3 +439,26 @@ def test_lingering_has_an_end(pair: Pair) -> None:
     stop.set()
     thread.join(DEADLINE)
     assert pair[0].fileno() == -1
+
+
+def test_a_producer_that_fails_when_its_handler_has_returned(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """It is logged; the server goes on."""
+    caplog.set_level(logging.ERROR)
+
+    def handler(stream: FramedStream) -> None:
+        stream.output.push_producer(bytes([1 // number]) for number in (1, 0))
+
+    with blocking.serve(handler, "127.0.0.1", 0) as server:
+        serving = threading.Thread(target=server.serve_forever)
+        serving.start()
+        for _ in range(2):
+            with blocking.connect("127.0.0.1", server.port, 1, timeout=DEADLINE) as stream:
+                assert stream.receive_frame() == b"\x01"
+                with pytest.raises((EOFError, OSError)):
+                    stream.receive_frame()
+        server.close()
+        serving.join(DEADLINE)
+    errors = [record.exc_info[1] for record in caplog.records if record.exc_info]
+    assert [type(error) for error in errors] == [ZeroDivisionError] * 2
