@@ -63,44 +63,12 @@ autodoc_type_aliases = {
     "Terminator": "framer.Terminator",
 }
 nitpick_ignore_regex = [
-    (
-        r"py:obj",
-        r"(Server\.)?[a-z_]\w*",
-    ),  # an argument or an attribute, which has no place of its own
-    (
-        r"py:class",
-        r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy",
-    ),  # for checkers
-    (
-        r"py:.*",
-        r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",
-    ),  # of others
-    (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
-]
-python_use_unqualified_type_names = True
-python_maximum_signature_line_length = 80
-napoleon_numpy_docstring = False
-napoleon_use_ivar = True
-autodoc_type_aliases = {
-    "Event": "framer.Event",
-    "Leftover": "framer.Leftover",
-    "Producer": "framer.Producer",
-    "Terminator": "framer.Terminator",
-}
-nitpick_ignore_regex = [
-    (
-        r"py:obj",
-        r"(Server\.)?[a-z_]\w*",
-    ),  # an argument or an attribute, which has no place of its own
-    (
-        r"py:class",
-        r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy",
-    ),  # for checkers
-    (
-        r"py:.*",
-        r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*",
-    ),  # of others
-    (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),  # private
+    # An argument or an attribute, which has no place of its own; what is for checkers; of others;
+    # private.
+    (r"py:obj", r"(Server\.)?[a-z_]\w*"),
+    (r"py:class", r"FileDescriptorLike|Frame|Map|ReadableBuffer|(st\.)?SearchStrategy"),
+    (r"py:.*", r"(_?asyncio|anyio|asynchat|asyncore|collections|os|socket|ssl|trio|typing)\..*"),
+    (r"py:.*", r"framer\.Literal|(framer(_adapters)?\.)?(\w+\.)*_\w+(\.\w+)*"),
 ]
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
