@@ -124,6 +124,7 @@ def install(session: nox.Session) -> None:
 @nox.session(python=next(reversed(PYTHONS), None), requires=["build"])
 def wheel(session: nox.Session) -> None:
     """Run the tests of the sdist against the wheel, with no source in reach."""
+    session.chdir(ROOT)  # where pip looks for the group
     (built,) = (ROOT / "dist").glob("*.whl")
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     session.install("-qq", f"{built}[all]", "--group", "tests")
