@@ -39,7 +39,7 @@ def test_cassandra_driver(tmp_path: Path) -> None:
 
 
 INSTALL = """
-import sys; sys.path.insert(0, {folders[0]!r}); sys.path.insert(0, {folders[1]!r})
+import sys; sys.path.insert(0, {folder!r})
 import framer_adapters.asynchat
 try:
     framer_adapters.asynchat.install()
@@ -51,11 +51,13 @@ print(asynchat.__name__, asynchat.asyncore.__name__)
 """
 
 
-def test_install_in_a_bare_python() -> None:
+def test_install_in_a_bare_python(tmp_path: Path) -> None:
     """Where the modules are gone they are back; where they are not, nothing is touched."""
-    folders = [str(Path(str(module.__file__)).parents[1]) for module in (framer, asynchat)]
+    for module in (framer, asynchat):  # and nothing that was installed beside them
+        package = Path(str(module.__file__)).parent
+        (tmp_path / package.name).symlink_to(package)
     ran = subprocess.run(
-        [sys.executable, "-I", "-S", "-W", "error", "-c", INSTALL.format(folders=folders)],
+        [sys.executable, "-I", "-S", "-W", "error", "-c", INSTALL.format(folder=str(tmp_path))],
         capture_output=True,
         check=True,
         text=True,
