@@ -1,10 +1,11 @@
-"""What all tests share: how hard hypothesis tries.
+"""What all tests share: how hard hypothesis tries, and that Ctrl-C interrupts.
 
 The profile `default` gives the same examples on every run, so that a red build means a new bug.
 The profile `thorough` looks for old ones: `HYPOTHESIS_PROFILE=thorough make test`.
 """
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -21,3 +22,7 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
+
+# A shell has what it runs in the background ignore Ctrl-C, and so would all that the tests start:
+# those that press it would wait for ever.
+signal.signal(signal.SIGINT, signal.default_int_handler)
