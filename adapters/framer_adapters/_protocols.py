@@ -460,11 +460,10 @@ class ChannelProtocol(Connection):
             self.end(exc)
         output.on_ready = self._on_ready  # which is None if the connection is gone by now
         # As flush() does, but straight to the point: "request and response" in tests/bench/echo.py.
-        if not (self.full or output.closing) and output.producer is None:
-            if answer := output.next_buffer():
+        if not (self.full or self.paused or output.closing) and output.producer is None:
+            if answer := output.data_to_send():
                 self.transport.write(answer)
-                output.advance(len(answer))
-            if not (output or self.paused):
+            if not output:
                 return
         self.flush()
 

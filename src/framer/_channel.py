@@ -126,6 +126,7 @@ class Channel:
         "__closed",
         "__delivering",
         "__ended",
+        "__streams",
         "framer",
         "hook_error",
         "output",
@@ -143,7 +144,8 @@ class Channel:
     __closed: bool
     __delivering: bool
     __ended: bool  # receive_eof() was called
-    __streams: ClassVar[bool] = False
+    __streams: bool  # as its class does, and quicker to look up (bench: line echo)
+    __class_streams: ClassVar[bool] = False
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
@@ -156,7 +158,7 @@ class Channel:
                 f"{cls.__name__} has frame_received(), for whole frames, and also data_received() "
                 f"or terminator_found(), for frames in pieces; remove the one or the others"
             )
-        cls.__streams = streams
+        cls.__class_streams = streams
 
     # Checkers do not see this, or they would hold its arguments against those of each __init__.
     if not TYPE_CHECKING:  # pragma: no branch
@@ -169,6 +171,7 @@ class Channel:
             channel.hook_error = None
             channel.tls_request = None
             channel.__closed = channel.__delivering = channel.__ended = False
+            channel.__streams = cls.__class_streams
             return channel
 
     def __init__(self) -> None:
@@ -319,7 +322,9 @@ class Channel:
         # As `__run(self.__deliver)`, without its calls: one read has one (bench: line echo).
         self.__delivering = True
         try:
-            self.__deliver()
+            error = self.__deliver_events() if self.__streams else self.__deliver_frames()
+            if error is not None:
+                self.__recover(error)
         except BaseException as exc:  # noqa: BLE001 - all are noted, and some raised again
             self.__fail(exc)
         finally:
@@ -393,12 +398,14 @@ class Channel:
         if not isinstance(exc, Exception):
             raise exc
 
-    def __deliver(self) -> None:
-        """Deliver until bytes run out, the channel closes, or a frame stays broken."""
+    def __deliver(self) -> FramingError | None:
+        """Deliver until bytes run out or the channel closes; return what breaks a frame."""
+        return self.__deliver_events() if self.__streams else self.__deliver_frames()
+
+    def __recover(self, error: FramingError | None) -> None:
+        """Tell of the error and go on, until there is none, or the same frame stays broken."""
         broken: int | None = None  # where the frame starts that framing_error() was told of
-        while (
-            error := self.__deliver_events() if self.__streams else self.__deliver_frames()
-        ) is not None:
+        while error is not None:
             if error.frame_start == broken:
                 self.output.close_when_done()
                 return
@@ -406,6 +413,7 @@ class Channel:
             self.framing_error(error)
             if self.output.closing:
                 return
+            error = self.__deliver()
 
     def __deliver_frames(self) -> FramingError | None:
         """Deliver until frames run out or the channel closes; return what breaks one."""
@@ -421,6 +429,8 @@ class Channel:
                 self.frame_received(frame)
                 if output.closing:
                     return None
+            if framer._patience > 0:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+                return None
 
     def __deliver_events(self) -> FramingError | None:
         """The same with events."""
@@ -444,7 +454,7 @@ class Channel:
 
     def __deliver_end(self) -> None:
         self.framer.receive_eof()
-        self.__deliver()
+        self.__recover(self.__deliver())
         if not self.closing and not self.eof_received():
             self.output.close_when_done()
 

@@ -32,6 +32,8 @@ __all__ = [
 
 # In a line that is longer than this, a search for its LF alone is worth it.
 LONG_LINE: Final = 64
+# Lines of fewer bytes are copied in less time than it takes to ask one for its size.
+SHORT_LINE: Final = 1024
 # After so many bytes that are like the last one of a delimiter, look for all of it at once.
 SIMILAR_BYTES: Final = 4
 
@@ -44,7 +46,7 @@ Step: TypeAlias = tuple[Found, int, Matched | None]
 class _Delimited(Scanner[Matched]):
     """One delimiter or several. The subclasses add the search in C."""
 
-    __slots__ = ("_borders", "_delimiters", "_found", "_inner", "_longest", "overhead")
+    __slots__ = ("_borders", "_delimiters", "_found", "_longest", "inner", "overhead")
 
     def __init__(self, delimiters: tuple[bytes, ...]) -> None:
         self._delimiters = delimiters
@@ -52,14 +54,14 @@ class _Delimited(Scanner[Matched]):
         self._borders = tuple(map(_borders, delimiters))
         self._found = {delimiter: TerminatorFound(delimiter) for delimiter in delimiters}
         # A chunk whose last byte is not in here ends with no part of a delimiter.
-        self._inner = frozenset(chain.from_iterable(d[:-1] for d in delimiters))
+        self.inner = frozenset(chain.from_iterable(d[:-1] for d in delimiters))
         self.overhead = min(map(len, delimiters))
 
     def _not_found(self, buffer: bytes, offset: int) -> Step:
         """There is no whole delimiter: all is payload but what may be the start of one."""
         if offset == len(buffer):
             return None, offset, None
-        if buffer[-1] not in self._inner:
+        if buffer[-1] not in self.inner:
             return buffer[offset:], len(buffer), None
         matched = self._matched(buffer[max(offset, len(buffer) - self._longest + 1) :])
         end = len(buffer) - max(matched)
@@ -175,8 +177,11 @@ class DelimiterScanner(_Delimited):
         lines = list(map(bytes.removesuffix, BytesIO(window), repeat(delimiter)))
         if window.endswith(delimiter):
             lines.append(b"")
-        # Each line but the last one has lost a delimiter.
-        if sum(map(len, lines)) + len(delimiter) * (len(lines) - 1) != len(window):
+        # Each line but the last one has lost a delimiter.  To add up their sizes by joining them
+        # is faster where they are short (bench: lines, 200 B).
+        size = len(window) - len(delimiter) * (len(lines) - 1)
+        short = size < SHORT_LINE * len(lines)
+        if size != (len(b"".join(lines)) if short else sum(map(len, lines))):
             return None
         return lines
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain
+from operator import length_hint
 from typing import Final, NoReturn, final
 
-from framer._batches import AWAKE, FRESH, MOST_PIECES, PAYLOAD, BatchReader
-from framer._events import Data, Event, new_data, set_chunk
+from framer._batches import AWAKE, FRESH, MOST_PIECES, STREAMED, STREAMING, BatchReader
+from framer._events import Event
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
 from framer._terminators import Terminator, check_int
@@ -91,7 +92,11 @@ class Framer(BatchReader):
         size = len(data)
         patience = self._patience
         if patience <= 0:
-            if size:
+            if patience == STREAMED and size:
+                self._received += size
+                self._buffer = data
+                self._patience = STREAMING
+            elif size:
                 self._receive(data)
             return
         # Nothing can be complete: this is all that most small chunks cost (bench: lines, 1 B).
@@ -236,39 +241,24 @@ class Framer(BatchReader):
         >>> list(framer.events())
         [Data(chunk=b'ab'), TerminatorFound(matched=b'\r\n'), Data(chunk=b'c')]
         """
-        while not self._streamed_all():
-            if not self._split_events():
-                event = self._step_event()
-                if event is None:
-                    return
-                yield event
-                continue
-            # `_next_event_of_batch`, for all frames of it (bench: lines, events).
-            if self._delivered:
-                yield self._next_event_of_batch()
-                continue
-            batch, found = self._batch, self._scanner.found
-            for frame in self._ready_events:
-                if frame:
-                    data = new_data(Data)
-                    set_chunk(data, frame)
-                    self._delivered = PAYLOAD
-                    yield data
-                    if self._batch is not batch:
-                        break
-                    if not self._delivered:  # next_event() has been here.
-                        continue
-                    self._delivered = 0
-                yield found or self._end_of_last()
-                if self._delivered:  # It has taken the payload of the next one.
-                    break
+        if len(self._buffer) > MANY_FRAMES:
+            return chain.from_iterable(iter(self._next_events, None))
+        return self._few_events()
+
+    def _few_events(self) -> Iterator[Event]:
+        while (events := self._next_events()) is not None:
+            yield from events
 
     def next_event(self) -> Event | None:
         """One event, or None when more bytes are needed, or the stream has ended.
 
         Raises the same as `events`.
         """
-        return self._next_event_of_batch() if self._split_events() else self._step_event()
+        for event in self._ready_events:
+            return event
+        for event in self._next_events() or ():
+            return event
+        return None
 
     # -- What can be asked and changed between any two frames or events --------------------
 
@@ -294,6 +284,8 @@ class Framer(BatchReader):
     @terminator.setter
     def terminator(self, terminator: Terminator) -> None:
         scanner = scanner_for(terminator)
+        if self._batch and length_hint(self._ready_events):  # so perhaps amid a frame
+            self._settle()
         # The same once more changes nothing, save for a count: that starts to count again.
         same = terminator == self._terminator and terminator != 0 and not self._delivered
         self._terminator = terminator

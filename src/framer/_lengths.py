@@ -170,7 +170,10 @@ class LengthPrefixScanner(_Prefixed):
 
     def expects(self, rest: bytes) -> int:
         missing = self._size - len(rest)
-        return missing if missing > 0 else super().expects(rest)
+        if missing > 0:
+            return missing
+        length = self._read(rest, 0)[0] + self._adjust
+        return max(missing + length, 0) if length >= 0 else 0
 
     def split(self, buffer: bytes, start: int, end: int, most: int) -> tuple[list[bytes], int]:
         frames: list[bytes] = []

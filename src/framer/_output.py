@@ -202,6 +202,13 @@ class OutputQueue:
             TypeError, ValueError: `max_size` is no int, or negative; a producer gave no bytes.
             Exception: whatever a producer raises; it is gone then. Call again for what is behind.
         """
+        data = self._head
+        if data and max_size is None and not (self._items or self._offset):
+            # All there is, in one piece, as it is after one answer (bench: line echo).
+            self._head = b""
+            self._size = self._shown = 0
+            self._congested = False
+            return data
         data = b"".join(self._next(None, max_size))
         self._remove(len(data))
         return data
@@ -287,10 +294,10 @@ class OutputQueue:
         For an adapter that has a faster way to send a file: it moves the file on,
         and `buffers` or `data_to_send` then see its end.
         """
-        front = self._items[0] if self._items and not self._head else None
-        if isinstance(front, PushedProducer) and front.ready:
-            return front.producer
-        return None
+        if self._head or not self._items:
+            return None
+        front = self._items[0]
+        return front.producer if isinstance(front, PushedProducer) and front.ready else None
 
     def wake(self) -> None:
         """Have the producer that gave `PENDING` asked again, at the next call that wants bytes.

@@ -98,6 +98,8 @@ class Scanner(ABC, Generic[P]):
     announces: ClassVar[bool] = False
     #: The byte without which no frame ends; None where no byte does.
     trigger: int | None = None
+    #: The bytes of the delimiter before that one: a chunk may end amid a delimiter after one.
+    inner: frozenset[int] = frozenset()
     #: What ends every frame, where it is always the same.
     found: TerminatorFound | None = None
     #: Whether that is the length of the payload.
