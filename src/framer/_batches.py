@@ -46,6 +46,7 @@ from framer._terminators import Terminator
 
 __all__ = [
     "AWAKE",
+    "CUT",
     "FRESH",
     "MOST_PIECES",
     "STREAMED",
@@ -78,6 +79,8 @@ SPENT: Final = -2
 # offset of the buffer.
 FRESH: Final = -3
 
+# A frame was just cut out by itself: nothing is known of what comes next, nothing is under way.
+CUT: Final = -6
 # events() has delivered payload of the frame under way, and the buffer is empty, and so is all
 # else but the scanner's progress; it takes more bytes for there to be another event.
 STREAMED: Final = -4
@@ -188,15 +191,15 @@ class BatchReader(FrameReader):
                     return self._deliver(frames, 0, size - len(rest))
             if frames:
                 return frames
+        elif patience == FRESH:
+            if frames := self._split_fresh():
+                return frames
         elif patience == SPENT:
             if length_hint(self._ready_frames):
                 return self._ready_frames
             self._batch = _NO_BATCH
             self._ready_frames = _NONE_READY
             self._wait()
-        elif patience == FRESH:
-            if frames := self._split_fresh():
-                return frames
         elif self._batch:
             if length_hint(self._ready_frames):
                 return self._ready_frames
@@ -205,6 +208,7 @@ class BatchReader(FrameReader):
 
     def _look(self) -> Iterable[bytes] | None:
         """The same, whatever the state."""
+        woken = self._patience == AWAKE  # for nothing
         self._patience = LOOK
         if self._gathered is None and self._can_split():
             if self._lookahead >= SINGLE_FRAMES:
@@ -213,6 +217,8 @@ class BatchReader(FrameReader):
                 self._let_go()
             if frames:
                 return frames
+            if not woken and self._is_all():
+                self._wait()
             if self._patience > 0:
                 return None
         frame = self._gather()
@@ -225,29 +231,23 @@ class BatchReader(FrameReader):
         (bench: http).
         """
         scanner, buffer, start = self._scanner, self._buffer, self._offset
-        size = len(buffer) - start
-        limit = self._limit
         if count := scanner.count:
             end = after = start + count
-            whole = count <= size and count <= limit
-        elif delimiter := scanner.delimiter:
-            width = len(delimiter)
-            if size > limit + width:  # A frame that ends before the bound is not too large.
-                end = buffer.find(delimiter, start, start + int(limit) + width)
-            else:
-                end = buffer.find(delimiter, start)
-            after = end + width
-            whole = end >= 0
+            whole = end <= len(buffer) and count <= self._limit
+        elif (delimiter := scanner.delimiter) is not None:
+            end = buffer.find(delimiter, start)
+            after = end + len(delimiter)
+            whole = end >= 0 and end - start <= self._limit
         else:
             return None
         if whole:
             self._offset = after
             self._lookahead = 1
-            self._patience = LOOK
+            self._patience = CUT
             if after > LAST_WINDOW:
                 self._let_go()
             return (buffer[start:end],)
-        if size <= min(SHORT_REST, limit) and not (self._pending or self._end or self._after_cr):
+        if len(buffer) - start <= SHORT_REST and self._is_all():
             self._wait()
         return None
 
@@ -313,11 +313,15 @@ class BatchReader(FrameReader):
 
     def _is_plain(self) -> bool:
         """Whether the buffer is all there is, and this terminator has been there for a while."""
+        return len(self._buffer) - self._offset <= self._lookahead and self._is_all()
+
+    def _is_all(self) -> bool:
+        """Whether the buffer is all there is, and no frame in it is too large."""
         return (
-            len(self._buffer) - self._offset <= min(self._lookahead, self._limit)
-            and self._pending is None
+            self._pending is None
             and not self._end
             and not self._after_cr
+            and len(self._buffer) - self._offset <= self._limit
         )
 
     def _split_all(self) -> Iterable[bytes]:
@@ -340,12 +344,14 @@ class BatchReader(FrameReader):
         """*rest*, the buffer, is the first part of a frame: wait for more, where one can."""
         scanner, limit = self._scanner, self._limit
         if scanner.trigger is not None:
-            most = MOST_PATIENCE if limit >= MOST_PATIENCE else int(limit)
-            self._patience = most - len(rest)
+            most = (MOST_PATIENCE if limit >= MOST_PATIENCE else int(limit)) - len(rest)
         else:
-            expected = scanner.expects(rest)
-            most = MOST_PATIENCE if expected > MOST_PATIENCE else expected
-            self._patience = most if most and expected + len(rest) <= limit else LOOK
+            most = scanner.expects(rest)
+            if most + len(rest) > limit:
+                most = 0
+            elif most > MOST_PATIENCE:
+                most = MOST_PATIENCE
+        self._patience = most if most > 0 else LOOK
 
     def _gather(self) -> bytes | None:
         """Go on with the frame under way; return it when it is whole, None when it is not."""
@@ -416,7 +422,7 @@ class BatchReader(FrameReader):
             if length_hint(self._ready_events):
                 return self._ready_events
             self._settle()
-        if self._can_split() and (events := self._split_events()) is not None:
+        if not self._delivered and self._can_split() and (events := self._split_events()) is not None:
             return events
         event = self._step_event()
         return None if event is None else (event,)
@@ -454,7 +460,8 @@ class BatchReader(FrameReader):
         return ready
 
     def _step_event(self) -> Event | None:
-        self._change_to_events()
+        if self._gathered is not None or self._failure is not None or self._skipping:
+            self._change_to_events()
         if not self._skipping and self._failure is None:
             allowed = max(self._limit - self._delivered, 0) if self._scanner.limited else NO_LIMIT
             found = self._step(allowed)

@@ -159,13 +159,31 @@ class DelimiterScanner(_Delimited):
             and most < 0
             and len(window) > LONG_LINE
             and window.find(0x0A, 0, LONG_LINE) < 0
-            and (lines := self._split_lines(window)) is not None
         ):
-            frames = lines
+            if window.find(0x0A, 0, SHORT_LINE) < 0:
+                return self._split_one_by_one(buffer, start, end)
+            frames = self._split_lines(window) or window.split(delimiter)
         else:
             frames = window.split(delimiter, most)
         rest = frames.pop()
         return frames, start + len(window) - len(rest)
+
+    def _split_one_by_one(
+        self, buffer: bytes, start: int, end: int
+    ) -> tuple[list[bytes], int]:
+        """The same where lines are so long that another copy costs more than a search for each.
+
+        (bench: lines, 8 KiB)
+        """
+        delimiter = self._delimiter
+        frames: list[bytes] = []
+        after = start
+        while (after := buffer.find(0x0A, after, end) + 1) > 0:
+            found = after - len(delimiter)
+            if found >= start and buffer.startswith(delimiter, found):
+                frames.append(buffer[start:found])
+                start = after
+        return frames, start
 
     def _split_lines(self, window: bytes) -> list[bytes] | None:
         """What `window.split()` gives, but faster if lines are long; None: it cannot be had so.
@@ -188,6 +206,8 @@ class DelimiterScanner(_Delimited):
     def _find(self, buffer: bytes, start: int, stop: int) -> int:
         """What `buffer.find(delimiter, start, stop)` gives, but faster where it is far off."""
         delimiter = self._delimiter
+        if stop - start < LONG_LINE:
+            return buffer.find(delimiter, start, stop)
         last = len(delimiter) - 1
         end = start + last
         # Stop before bytes that are only like the last one of the delimiter cost more than that.

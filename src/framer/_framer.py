@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from operator import length_hint
-from typing import Final, NoReturn, final
+from typing import Any, Final, NoReturn, final
 
-from framer._batches import AWAKE, FRESH, MOST_PIECES, STREAMED, STREAMING, BatchReader
+from framer._batches import AWAKE, CUT, FRESH, MOST_PIECES, STREAMED, STREAMING, BatchReader
+from framer._delimiters import delimiter_scanner
 from framer._events import Event
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
+from framer._scanners import Scanner, count_scanner
 from framer._terminators import Terminator, check_int
 
 __all__ = ["Framer"]
@@ -26,7 +28,7 @@ __all__ = ["Framer"]
 SMALL_PIECE: Final = 4096
 
 # A buffer of more bytes is taken to have many frames.
-MANY_FRAMES: Final = 2048
+MANY_FRAMES: Final = 1024
 
 
 @final
@@ -283,7 +285,18 @@ class Framer(BatchReader):
 
     @terminator.setter
     def terminator(self, terminator: Terminator) -> None:
-        scanner = scanner_for(terminator)
+        if type(terminator) is bytes and terminator:  # The two that programs set by turns, with
+            scanner: Scanner[Any] = delimiter_scanner(terminator)  # no call (bench: http).
+        elif type(terminator) is int and terminator > 0:
+            scanner = count_scanner(terminator)
+        else:
+            scanner = scanner_for(terminator)
+        if self._patience == CUT and terminator != self._terminator:  # As below, for this state.
+            self._terminator = terminator
+            self._scanner = scanner
+            self._lookahead = 0
+            self._patience = FRESH
+            return
         if self._batch and length_hint(self._ready_events):  # so perhaps amid a frame
             self._settle()
         # The same once more changes nothing, save for a count: that starts to count again.

@@ -307,15 +307,7 @@ class FrameReader:
 
 def scanner_for(terminator: Terminator) -> Scanner[Any]:
     """The scanner for *terminator*, which is checked: ValueError, TypeError."""
-    if type(terminator) is bytes and terminator:  # The two that programs set by turns
-        return delimiter_scanner(terminator)  # (bench: http).
-    if type(terminator) is int and terminator > 0:
-        return count_scanner(terminator)
     check_terminator(terminator)
-    return _checked_scanner_for(terminator)
-
-
-def _checked_scanner_for(terminator: Terminator) -> Scanner[Any]:
     match terminator:
         case bytes():
             return delimiter_scanner(bytes(terminator))  # of subclasses none is shared
