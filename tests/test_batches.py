@@ -34,7 +34,7 @@ from framer import (
     VarintPrefix,
     encode_frame,
 )
-from framer._batches import LAST_WINDOW, SINGLE_FRAMES
+from framer._batches import LAST_WINDOW, MOST_PATIENCE, SINGLE_FRAMES
 from framer.testing._splits import cut_at
 
 ENCODABLE: list[Terminator] = [
@@ -210,47 +210,61 @@ def test_events_cannot_be_finished_by_frames() -> None:
     assert [next(events), next(events)] == [TerminatorFound(b"\n"), Data(b"ab")]
 
 
-def test_frames_that_were_gathered_are_streamed_when_asked_for() -> None:
-    """A change from frames() to events(), in the middle of a frame of each kind."""
-    for terminator, frame in ((b"\n", b"abcdef\n"), (6, b"abcdef"), (LengthPrefix(1), b"\6abcdef")):
-        framer = Framer(terminator)
-        framer.receive_data(frame[:4])
-        assert framer.next_frame() is None
-        framer.receive_data(frame[4:])
-        chunks = [event.chunk for event in framer.events() if isinstance(event, Data)]
-        assert b"".join(chunks) == b"abcdef"
-
-
-def test_what_is_too_large_to_collect_can_be_streamed() -> None:
-    """A count that the program has set itself: frames() refuses, events() does not."""
-    framer = Framer(100, max_frame_size=10)
-    framer.receive_data(b"x" * 50)
-    with pytest.raises(FrameTooLarge):
-        framer.next_frame()
-    assert framer.next_event() == Data(b"x" * 50)
-
-
-def test_a_frame_that_is_being_skipped_is_no_event() -> None:
-    """Its rest is dropped as it comes."""
-    framer = Framer(LengthPrefix(1), max_frame_size=3)
-    framer.receive_data(b"\5ab")
-    with pytest.raises(FrameTooLarge):
-        framer.next_event()
-    framer.skip_frame()
-    framer.receive_data(b"c")
-    assert framer.next_event() is None
-    assert framer.next_frame() is None
-    framer.receive_data(b"de\1x")
-    assert list(framer.events()) == [Data(b"x"), TerminatorFound(1)]
-
-
-def test_the_first_event_of_a_batch() -> None:
-    """Its Data was delivered, and the delimiter behind it was not."""
+@pytest.mark.parametrize("taken", range(10))
+def test_a_change_of_terminator_between_two_events(taken: int) -> None:
+    """It applies to what was not delivered, be that a frame, a part of it, or its end alone."""
     framer = Framer()
-    framer.receive_data(b"ab\ncd\n")
-    assert next(iter(framer.events())) == Data(b"ab")
-    assert framer.buffered == 4
-    assert list(framer.events())[:2] == [TerminatorFound(b"\n"), Data(b"cd")]
+    framer.receive_data(b"a\n\nbc\n" + b"d\n" * 9)
+    loop = framer.events()
+    events = list(itertools.islice(loop, taken))
+    seen = b"".join(event.chunk if isinstance(event, Data) else b"\n" for event in events)
+    framer.terminator = None
+    framer.receive_eof()
+    assert next(loop) == Data((b"a\n\nbc\n" + b"d\n" * 9)[len(seen) :])
+
+
+def test_more_is_announced_than_any_patience_has() -> None:
+    """The header of a giant frame came, and its payload comes in two pieces."""
+    framer = Framer(LengthPrefix(4), max_frame_size=None)
+    size = MOST_PATIENCE * 3
+    framer.receive_data(bytes(4) + size.to_bytes(4, "big"))
+    assert list(framer.frames()) == [b""]
+    for _ in range(2):
+        framer.receive_data(b"x" * (size // 2))
+    assert list(framer.frames()) == [b"x" * size]
+
+
+def test_bytes_that_only_look_like_an_end_wake_a_long_frame() -> None:
+    """An LF that ends nothing, in a frame that waits; then its end, and frames behind it."""
+    framer = Framer(b"\r\n")
+    framer.receive_data(b"a\r\nb\r\n" + b"x" * 5000)
+    assert list(framer.frames()) == [b"a", b"b"]
+    for piece in (b"y\n", b"z" * 3000 + b"\n"):
+        framer.receive_data(piece)
+        assert framer.next_frame() is None
+    framer.receive_data(b"!\r\n1\r\n" * 2 + b"x" * 100)
+    assert framer.next_frame() == b"x" * 5000 + b"y\n" + b"z" * 3000 + b"\n!"
+    assert list(framer.frames()) == [b"1", b"!", b"1"]
+
+
+@pytest.mark.parametrize("rest", [0, 1, MOST_PATIENCE, 2 * MOST_PATIENCE])
+def test_a_long_frame_by_itself_and_what_is_behind_it(rest: int) -> None:
+    """More bytes are announced, or are there, than any patience has."""
+    for terminator, head in ((LengthPrefix(4), rest.to_bytes(4, "big")), (b"\n", b"")):
+        end = b"\n" if terminator == b"\n" else b""
+        first = encode_frame(b"x" * 9000, terminator)
+        framer = Framer(terminator, max_frame_size=None)
+        framer.receive_data(encode_frame(b"a", terminator))
+        assert framer.next_frame() == b"a"
+        framer.receive_data(first[:20])
+        assert framer.next_frame() is None
+        framer.receive_data(first[20:] + head + b"y" * (rest // 2))
+        assert framer.next_frame() == b"x" * 9000
+        for piece in (b"y" * (rest - rest // 2 - 1), b"y" * bool(rest)):
+            assert rest == 0 or framer.next_frame() is None
+            framer.receive_data(piece)
+        framer.receive_data(end)
+        assert framer.next_frame() == b"y" * rest
 
 
 def test_a_count_at_the_end_of_its_frame_waits_for_nothing() -> None:
@@ -278,15 +292,6 @@ def test_errors_wait_for_their_turn() -> None:
     for _ in range(2):
         with pytest.raises(FramingError, match="77 bytes"):
             framer.next_frame()
-
-
-def test_the_end_after_a_batch() -> None:
-    """events() ends with EndOfStream, once."""
-    framer = Framer()
-    framer.receive_data(b"a\n" * 20)
-    framer.receive_eof()
-    assert list(framer.events())[-1] == EndOfStream()
-    assert framer.next_event() is None
 
 
 # -- R8: linear time -----------------------------------------------------------------------

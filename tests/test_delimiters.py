@@ -16,6 +16,7 @@ from framer._delimiters import (
     CR_FOUND,
     LF_FOUND,
     LONG_LINE,
+    VERY_LONG_LINE,
     AnyNewlineScanner,
     DelimiterScanner,
     DelimitersScanner,
@@ -265,19 +266,33 @@ def line_of(head: bytes, size: int) -> bytes:
 
 
 @given(
-    st.sampled_from([b"\r\n", b"ab\n"]),
-    st.lists(
-        st.builds(line_of, HEADS_OF_LINES, st.integers(0, 200)),
+    delimiter=st.sampled_from([b"\r\n", b"ab\n"]),
+    first=st.sampled_from([LONG_LINE - 2, LONG_LINE, VERY_LONG_LINE - 2, VERY_LONG_LINE]),
+    lines=st.lists(
+        st.builds(line_of, HEADS_OF_LINES, st.integers(0, 200) | st.just(VERY_LONG_LINE)),
         max_size=6,
     ),
-    st.booleans(),
+    ended=st.booleans(),
+    start=st.integers(0, 2),
 )
-def test_split_long_lines(delimiter: bytes, lines: list[bytes], ended: bool) -> None:
-    """They are cut in another way, which notices an LF that is no delimiter."""
-    buffer = b"y" * (LONG_LINE + 1) + delimiter + delimiter.join(lines) + delimiter * ended
+def test_split_long_lines(
+    delimiter: bytes, first: int, lines: list[bytes], ended: bool, start: int
+) -> None:
+    """They are cut in other ways, which notice an LF that is no delimiter."""
+    buffer = b"y" * first + delimiter + delimiter.join(lines) + delimiter * ended
     *frames, rest = buffer.split(delimiter)
+    # It may also start amid what only looks like a delimiter together with bytes before it.
+    buffer = delimiter[:start] + buffer
     scanner = scanner_of((delimiter,))
-    assert scanner.split(buffer, 0, len(buffer), -1) == (frames, len(buffer) - len(rest))
+    assert scanner.split(buffer, start, len(buffer), -1) == (frames, len(buffer) - len(rest))
+
+
+def test_what_was_used_up_is_no_part_of_a_delimiter() -> None:
+    """The first bytes of a long one were delivered: what is left of it is payload."""
+    delimiter = b"a" * 2 * VERY_LONG_LINE + b"\n"
+    buffer = delimiter + b"b" + delimiter
+    scanner = scanner_of((delimiter,))
+    assert scanner.split(buffer, 1, len(buffer), -1) == ([delimiter[1:] + b"b"], len(buffer))
 
 
 @given(DELIMITERS)

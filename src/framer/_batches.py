@@ -1,12 +1,12 @@
-"""BatchReader: how frames and events come out, many at a time.
+"""BatchReader: how whole frames come out, many at a time.
 
-``frames()`` and ``events()`` have to cost next to nothing a frame,
-so the loop over them runs in C: over a list that was made by one call of the scanner's ``split``,
-a *batch*.
+`Framer.frames` has to cost next to nothing a frame, so the loop over them runs in C:
+over a list that was made by one call of the scanner's ``split``, a *batch*.
 The batch may run ahead of what was delivered,
 and whoever needs to know how far delivery has come calls `_settle` first:
 the list's iterator tells how much of it is left,
 and emptying the list makes a loop under way come back for more, under the new state.
+`EventReader` makes lists of events out of batches; here they are settled likewise.
 
 How far to run ahead is learnt:
 not at all just after a change of terminator, further and further while it stays,
@@ -15,33 +15,34 @@ And no further than the limit allows:
 a frame that ends within so many bytes cannot be too large, so that nothing has to be measured.
 
 When all was looked at, and no frame is complete, the scanner may know what has to come first:
-so many bytes, or one certain byte.  Until it comes, small chunks are only kept (`_patience`).
+so many bytes, or one certain byte.  Until it comes, small chunks are only kept.
 That is what makes tiny chunks cheap: most of them are not worth a search.
+`_patience` is how many bytes may come that way.  Where there is none it tells what is known::
+
+                                 set the terminator
+                 ┌─────────────────── FRESH ◀──────────────────────┐
+                 ▼                                                 │
+    ─▶ LOOK ──▶ CUT one frame ──▶ LOOK: cut it by itself ──▶ wait: patience > 0
+                                        │                          │ ▲
+                                        │ many                     │ │ fewer than expected
+                                        ▼                          ▼ │
+                                      SPENT ◀──────────────────── AWAKE
+                                 with the batch
 
 Whatever ``split`` cannot do (a frame in pieces, one too large, one that is broken, the end)
-is done one step at a time: `_gather` for frames, `_step_event` for events.
+is done one step at a time, by `_gather`.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from io import BytesIO
-from itertools import repeat
 from operator import length_hint
 from typing import Any, Final
 
-from framer._events import (
-    Data,
-    EndOfStream,
-    Event,
-    TerminatorFound,
-    length_found,
-    new_data,
-    set_chunk,
-)
+from framer._events import Data, Event
 from framer._exceptions import UsageError
-from framer._reader import DELIVERED, LOOK, NO_LIMIT, FrameReader
+from framer._reader import LOOK, NO_LIMIT, FrameReader
 from framer._terminators import Terminator
 
 __all__ = [
@@ -49,8 +50,7 @@ __all__ = [
     "CUT",
     "FRESH",
     "MOST_PIECES",
-    "STREAMED",
-    "STREAMING",
+    "LAST_WINDOW",
     "BatchReader",
     "next_frames",
 ]
@@ -81,15 +81,6 @@ FRESH: Final = -3
 
 # A frame was just cut out by itself: nothing is known of what comes next, nothing is under way.
 CUT: Final = -6
-# events() has delivered payload of the frame under way, and the buffer is empty, and so is all
-# else but the scanner's progress; it takes more bytes for there to be another event.
-STREAMED: Final = -4
-# The buffer has what came next.
-STREAMING: Final = -5
-
-# Fewer frames than this are made into events one by one.
-FEW_FRAMES: Final = 4
-
 _NO_BATCH: list[Any] = []
 _NONE_READY: Iterator[Any] = iter(_NO_BATCH)
 
@@ -164,7 +155,8 @@ class BatchReader(FrameReader):
 
     # -- Whole frames ----------------------------------------------------------------------
 
-    def _next_frames(self) -> Iterable[bytes] | None:
+    # Each branch is a state (see above), and a call for each would be half the cost of some.
+    def _next_frames(self) -> Iterable[bytes] | None:  # noqa: C901, PLR0912
         """Some whole frames to deliver at once, or None when there are none."""
         patience = self._patience
         if patience > 0:
@@ -398,6 +390,7 @@ class BatchReader(FrameReader):
             self._compact()
 
     def _cannot_gather(self) -> None:
+        """Wait until the frame is skipped, or raise what is in the way."""
         if self._skipping or self._failure is not None:
             self._ended()
             return
@@ -405,123 +398,6 @@ class BatchReader(FrameReader):
             "events() has streamed a part of this frame, so frames() cannot give it whole: "
             "go on with events() up to its TerminatorFound"
         )
-
-    # -- Events ----------------------------------------------------------------------------
-
-    def _next_events(self) -> Iterable[Event] | None:
-        """Some events to deliver at once, or None when there are none."""
-        patience = self._patience
-        if patience == STREAMED:
-            return None
-        if patience == STREAMING and (data := self._stream()) is not None:
-            return (data,)
-        if patience > 0:
-            self._refill()
-        self._patience = LOOK
-        if self._batch:
-            if length_hint(self._ready_events):
-                return self._ready_events
-            self._settle()
-        if not self._delivered and self._can_split() and (events := self._split_events()) is not None:
-            return events
-        event = self._step_event()
-        return None if event is None else (event,)
-
-    def _stream(self) -> Data | None:
-        """The chunk that has just come, if all of it is payload of the frame under way."""
-        chunk, scanner = self._buffer, self._scanner
-        size = self._delivered + len(chunk)
-        trigger = scanner.trigger
-        if trigger is None or trigger in chunk or chunk[-1] in scanner.inner or size > self._limit:
-            return None
-        self._buffer = b""
-        self._delivered = size
-        self._patience = STREAMED
-        data = new_data(Data)
-        set_chunk(data, chunk)
-        return data
-
-    def _split_events(self) -> Iterator[Event] | None:
-        """The events of a batch of whole frames, or None if there is none."""
-        found = self._scanner.found
-        if found is None and not self._scanner.found_is_length:
-            return None
-        start = self._offset
-        frames = self._split()
-        if self._offset - start > LAST_WINDOW:
-            # One big frame: a batch would hold on to it, and to the buffer.
-            self._offset = start
-            return None
-        if not frames:
-            return None
-        self._batch = _events_of(frames, found)
-        self._batch_start = start
-        self._ready_events = ready = iter(self._batch)
-        return ready
-
-    def _step_event(self) -> Event | None:
-        if self._gathered is not None or self._failure is not None or self._skipping:
-            self._change_to_events()
-        if not self._skipping and self._failure is None:
-            allowed = max(self._limit - self._delivered, 0) if self._scanner.limited else NO_LIMIT
-            found = self._step(allowed)
-            if isinstance(found, bytes):
-                self._delivered += len(found)
-                if self._offset == len(self._buffer):
-                    self._note_streamed()
-                return Data(found)
-            if found is not None:
-                self._delivered = 0
-                self._let_go()
-                return found
-        if not self._ended() or self._end == DELIVERED:
-            return None
-        self._end = DELIVERED
-        return EndOfStream()
-
-    def _note_streamed(self) -> None:
-        """All that came was streamed: note so, if no event can come before more bytes do.
-
-        It saves a step that finds nothing: half the time of small chunks (bench: lines, 17 B).
-        """
-        if (
-            self._pending is None
-            and not self._end
-            and self._failure is None
-            and self._scanner.patience(self._progress) >= 0
-        ):
-            self._compact()
-            self._patience = STREAMED
-
-    def _change_to_events(self) -> None:
-        if self._gathered is not None and self._failure is None:
-            self._rewind()
-        # What is too large to collect may not be too large to stream.
-        if self._failure is not None and not self._scanner.limited:
-            self._rewind()
-        if self._skipping:
-            self._drop()
-
-
-def _events_of(frames: list[bytes], found: TerminatorFound | None) -> list[Event]:
-    """The events of whole frames that all end with *found*, or else with their lengths.
-
-    What is in a loop here runs in C: a third of the time (bench: lines, events).
-    """
-    if len(frames) < FEW_FRAMES or not all(frames):
-        return [event for frame in frames for event in _events_of_one(frame, found)]
-    data = list(map(new_data, repeat(Data, len(frames))))
-    deque(map(set_chunk, data, frames), maxlen=0)  # which does it for each
-    events: list[Any] = [found] * (2 * len(frames))
-    events[::2] = data
-    if found is None:
-        events[1::2] = map(length_found, map(len, frames))
-    return events
-
-
-def _events_of_one(frame: bytes, found: TerminatorFound | None) -> tuple[Event, ...]:
-    end = found or length_found(len(frame))
-    return (Data(frame), end) if frame else (end,)
 
 
 # For the channel, whose loop is over this: a generator between them costs a tenth of the time

@@ -32,8 +32,8 @@ __all__ = [
 
 # In a line that is longer than this, a search for its LF alone is worth it.
 LONG_LINE: Final = 64
-# Lines of fewer bytes are copied in less time than it takes to ask one for its size.
-SHORT_LINE: Final = 1024
+# In a line that is longer than this, it takes less time than another copy of the line.
+VERY_LONG_LINE: Final = 1024
 # After so many bytes that are like the last one of a delimiter, look for all of it at once.
 SIMILAR_BYTES: Final = 4
 
@@ -153,24 +153,19 @@ class DelimiterScanner(_Delimited):
         if most == 1:
             found = self._find(buffer, start, end)
             return ([], start) if found < 0 else ([buffer[start:found]], found + len(delimiter))
-        window = buffer[start:end]
-        if (
-            self._ends_line
-            and most < 0
-            and len(window) > LONG_LINE
-            and window.find(0x0A, 0, LONG_LINE) < 0
-        ):
-            if window.find(0x0A, 0, SHORT_LINE) < 0:
+        lines = None
+        if self._ends_line and most < 0 and end - start > LONG_LINE:
+            first = buffer.find(0x0A, start, min(start + VERY_LONG_LINE, end))
+            if first < 0:
                 return self._split_one_by_one(buffer, start, end)
-            frames = self._split_lines(window) or window.split(delimiter)
-        else:
-            frames = window.split(delimiter, most)
+            if first - start >= LONG_LINE:
+                lines = self._split_lines(buffer[start:end])
+        window = buffer[start:end]
+        frames = window.split(delimiter, most) if lines is None else lines
         rest = frames.pop()
         return frames, start + len(window) - len(rest)
 
-    def _split_one_by_one(
-        self, buffer: bytes, start: int, end: int
-    ) -> tuple[list[bytes], int]:
+    def _split_one_by_one(self, buffer: bytes, start: int, end: int) -> tuple[list[bytes], int]:
         """The same where lines are so long that another copy costs more than a search for each.
 
         (bench: lines, 8 KiB)
@@ -196,12 +191,9 @@ class DelimiterScanner(_Delimited):
         if window.endswith(delimiter):
             lines.append(b"")
         # Each line but the last one has lost a delimiter.  To add up their sizes by joining them
-        # is faster where they are short (bench: lines, 200 B).
-        size = len(window) - len(delimiter) * (len(lines) - 1)
-        short = size < SHORT_LINE * len(lines)
-        if size != (len(b"".join(lines)) if short else sum(map(len, lines))):
-            return None
-        return lines
+        # is faster than by sum() (bench: lines, 200 B).
+        lost = len(delimiter) * (len(lines) - 1)
+        return lines if len(b"".join(lines)) + lost == len(window) else None
 
     def _find(self, buffer: bytes, start: int, stop: int) -> int:
         """What `buffer.find(delimiter, start, stop)` gives, but faster where it is far off."""

@@ -3,7 +3,8 @@
 This is the part that users see. Behind it are, each extending the one before,
 
 - `FrameReader`: where the bytes are, and one step at a time through a frame;
-- `BatchReader`: how frames and events come out, many at a time.
+- `BatchReader`: how whole frames come out, many at a time;
+- `EventReader`: how events do.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from itertools import chain
 from operator import length_hint
 from typing import Any, Final, NoReturn, final
 
-from framer._batches import AWAKE, CUT, FRESH, MOST_PIECES, STREAMED, STREAMING, BatchReader
+from framer._batches import AWAKE, CUT, FRESH, MOST_PIECES
 from framer._delimiters import delimiter_scanner
+from framer._event_reader import STREAMED, STREAMING, EventReader
 from framer._events import Event
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
@@ -32,7 +34,7 @@ MANY_FRAMES: Final = 1024
 
 
 @final
-class Framer(BatchReader):
+class Framer(EventReader):
     r"""Cut a stream of bytes into frames, without doing any I/O.
 
     Feed it what comes from the network, with `receive_data` and `receive_eof`,
