@@ -104,7 +104,11 @@ def measure(module: Module) -> Result:
 def measure_in(module: Module, folder: Path) -> Result:
     """Do so with a folder for what coverage writes down."""
     data, report = folder / "data", folder / "report.json"
-    environment = {**os.environ, "COVERAGE_FILE": str(data)}
+    environment = {
+        **os.environ,
+        "COVERAGE_FILE": str(data),
+        "HYPOTHESIS_PROFILE": "coverage",  # see tests/conftest.py
+    }
     coverage = (sys.executable, "-m", "coverage")
     steps = (
         [*coverage, "run", "-m", "pytest", "-q", *map(str, module.tests)],

@@ -41,6 +41,9 @@ for package in ("framer", "framer_adapters"):
 
 PYTHONS = find_pythons()
 
+# The newest is where the wheel is tested: all tests run there, though not on the sources.
+WHEEL_PYTHON = next(reversed(PYTHONS), None)
+
 # The ones found come first on PATH, so that nox finds them by their short names.
 os.environ["PATH"] = os.pathsep.join(
     [*dict.fromkeys(str(file.parent) for file in PYTHONS.values()), os.environ["PATH"]]
@@ -73,10 +76,10 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def other_tests(session: nox.Session) -> None:
-    """Run the tests in every Python but that of .venv, in which `make test` runs them."""
+    """Run the tests in every Python in which nothing else does: `make test` or `wheel`."""
     this = f"{sys.version_info.major}.{sys.version_info.minor}"
     for python in PYTHONS:
-        if python != this:
+        if python not in {this, WHEEL_PYTHON}:
             session.notify(f"tests-{python}")
 
 
@@ -121,7 +124,7 @@ def install(session: nox.Session) -> None:
     session.run("framer", "--version")
 
 
-@nox.session(python=next(reversed(PYTHONS), None), requires=["build"])
+@nox.session(python=WHEEL_PYTHON, requires=["build"])
 def wheel(session: nox.Session) -> None:
     """Run the tests of the sdist against the wheel, with no source in reach."""
     session.chdir(ROOT)  # where pip looks for the group

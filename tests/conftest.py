@@ -2,6 +2,8 @@
 
 The profile `default` gives the same examples on every run, so that a red build means a new bug.
 The profile `thorough` looks for old ones: `HYPOTHESIS_PROFILE=thorough make test`.
+The profile `coverage` is for `make coverage`, where all runs several times as slowly,
+and which asks only whether each branch is reached.
 """
 
 import os
@@ -21,6 +23,7 @@ settings.register_profile(
     max_examples=2000,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("coverage", settings.get_profile("default"), max_examples=25)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A shell has what it runs in the background ignore Ctrl-C, and so would all that the tests start:

@@ -19,15 +19,15 @@ so many bytes, or one certain byte.  Until it comes, small chunks are only kept.
 That is what makes tiny chunks cheap: most of them are not worth a search.
 `_patience` is how many bytes may come that way.  Where there is none it tells what is known::
 
-                                 set the terminator
-                 ┌─────────────────── FRESH ◀──────────────────────┐
-                 ▼                                                 │
-    ─▶ LOOK ──▶ CUT one frame ──▶ LOOK: cut it by itself ──▶ wait: patience > 0
-                                        │                          │ ▲
-                                        │ many                     │ │ fewer than expected
-                                        ▼                          ▼ │
-                                      SPENT ◀──────────────────── AWAKE
-                                 with the batch
+        set the terminator
+      ┌────────────────────────┐
+      ▼                        │
+    FRESH ─ cut one frame ─▶ CUT ─▶ LOOK ─ no frame is left ─▶ patience > 0
+                                     │                           │     ▲
+                                     │ many           enough     ▼     │ no frame is left
+                                     ▼                came     AWAKE ──┤
+                                   SPENT ◀────── many ───────────┘     │
+                                     └───────── all are delivered ─────┘
 
 Whatever ``split`` cannot do (a frame in pieces, one too large, one that is broken, the end)
 is done one step at a time, by `_gather`.
@@ -78,9 +78,9 @@ SPENT: Final = -2
 # The terminator was just set, and nothing of its first frame was looked at: it begins at the
 # offset of the buffer.
 FRESH: Final = -3
-
 # A frame was just cut out by itself: nothing is known of what comes next, nothing is under way.
 CUT: Final = -6
+
 _NO_BATCH: list[Any] = []
 _NONE_READY: Iterator[Any] = iter(_NO_BATCH)
 

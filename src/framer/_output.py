@@ -281,8 +281,10 @@ class OutputQueue:
             check_int("n", n, at_least=0)
         if n > self._shown:
             raise ValueError(f"cannot advance by {n} bytes: {self._shown} are left of those shown")
-        if n == self._size and not self._producers:
-            self._forget()
+        if n == self._size and not self._producers:  # As _forget(), with no call: line echo.
+            self._head, self._items = b"", None
+            self._offset = self._size = self._shown = 0
+            self._congested = False
             return
         self._shown -= n
         self._remove(n)
