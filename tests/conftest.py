@@ -23,7 +23,12 @@ settings.register_profile(
     max_examples=2000,
     suppress_health_check=[HealthCheck.too_slow],
 )
-settings.register_profile("coverage", settings.get_profile("default"), max_examples=25)
+settings.register_profile(
+    "coverage",
+    settings.get_profile("default"),
+    max_examples=25,
+    suppress_health_check=[HealthCheck.filter_too_much],
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 # A shell has what it runs in the background ignore Ctrl-C, and so would all that the tests start:

@@ -359,6 +359,24 @@ def async_chat_at_once(job: Job) -> None:
     serve_asynchat(job, no_delay=True)
 
 
+@contender("Twisted LineOnlyReceiver")
+def twisted_lines(job: Job) -> None:
+    """Serve a protocol of Twisted in the reactor that it chooses."""
+    reactor, protocol = load("twisted.internet.reactor"), load("twisted.internet.protocol")
+    basic: Any = load("twisted.protocols.basic")
+
+    class EchoReceiver(basic.LineOnlyReceiver):  # type: ignore[misc]
+        def connectionMade(self) -> None:  # noqa: N802 - Twisted's
+            self.transport.setTcpNoDelay(True)
+
+        def lineReceived(self, line: bytes) -> None:  # noqa: N802 - Twisted's
+            self.sendLine(line)
+
+    factory = protocol.Factory.forProtocol(EchoReceiver)
+    job.announce(reactor.listenTCP(0, factory, interface=HOST).getHost().port)
+    reactor.run()
+
+
 def serve_trio(job: Job, echo: Callable[[Any], Awaitable[None]]) -> None:
     """Serve a handler of trio streams."""
     trio = load("trio")
@@ -858,7 +876,7 @@ def compare(options: Options) -> list[dict[str, object]]:
     """Measure all workloads, and print each when it is done."""
     from rich.console import Console  # noqa: PLC0415 - servers do without it
 
-    console, lines = Console(), Lines()
+    console, lines = Console(width=None if sys.stdout.isatty() else 110), Lines()
     reports: list[dict[str, object]] = []
     chosen = options.chosen()
     total = sum(len(options.contenders(workload)) for workload in chosen) * (options.rounds + 1)

@@ -227,7 +227,8 @@ def show(costs: list[Cost], skipped: dict[str, str]) -> None:
     from rich.table import Table  # noqa: PLC0415
 
     connections = max((cost.connections for cost in costs), default=0)
-    console, table = Console(), Table(title=f"{connections:,} connections, one of them served")
+    console = Console(width=None if sys.stdout.isatty() else 110)
+    table = Table(title=f"{connections:,} connections, one of them served")
     table.add_column("server", no_wrap=True)
     table.add_column("bytes a connection", justify="right")
     for when in ("alone", "among idle"):
