@@ -20,6 +20,7 @@ from framer._exceptions import (
     IncompleteFrame,
     MalformedFrame,
     UsageError,
+    caused_by,
 )
 
 Copier: TypeAlias = Callable[[FramerError], FramerError]
@@ -147,3 +148,14 @@ def test_message_follows_the_attributes() -> None:
     error = FrameTooLarge(10, None, 3)
     error.frame_start = 99
     assert "offset 99" in str(error)
+
+
+@pytest.mark.parametrize("cause", [ValueError("why"), None])
+def test_caused_by(cause: ValueError | None) -> None:
+    """An error looks as ``raise error from cause`` leaves it: also to what prints tracebacks."""
+    plain, error = KeyError("plain"), KeyError("what")
+    with pytest.raises(KeyError):
+        raise plain from cause
+    assert caused_by(cause, error) is error
+    assert error.__cause__ is plain.__cause__ is cause
+    assert error.__suppress_context__ is plain.__suppress_context__ is True

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import framer
 from framer._events import TerminatorFound
 from framer._scanners import (
     END_FOUND,
@@ -77,6 +78,12 @@ class Least(Scanner[None]):
         return None, offset, progress
 
 
+interpreted = pytest.mark.skipif(
+    framer.__compiled__, reason="a class that is compiled has no subclass that is not"
+)
+
+
+@interpreted
 def test_defaults() -> None:
     """By default the peer sets the length, it is not known, and no byte is kept back."""
     scanner = Least()
@@ -93,6 +100,7 @@ def test_defaults() -> None:
     assert scanner.patience(None) < 0
 
 
+@interpreted
 def test_pull_is_the_one_thing_to_write() -> None:
     """A scanner without ``pull`` is none."""
     with pytest.raises(TypeError, match="pull"):

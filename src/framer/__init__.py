@@ -34,6 +34,9 @@ from framer._tls import Leftover, TlsRequest
 
 __version__ = "0.1.0"
 
+__compiled__: bool = not hasattr(Framer.receive_data, "__code__")
+"""Whether the hot half of the core was compiled when this was built (docs/performance.md)."""
+
 __all__ = [
     # Bytes in
     "Framer",

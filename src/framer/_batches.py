@@ -43,6 +43,7 @@ from typing import Any, Final
 from framer._events import Data, Event
 from framer._exceptions import UsageError
 from framer._reader import LOOK, NO_LIMIT, FrameReader
+from framer._scanners import Limit
 from framer._terminators import Terminator
 
 __all__ = [
@@ -90,7 +91,7 @@ class BatchReader(FrameReader):
 
     __slots__ = ("_batch", "_batch_start", "_lookahead", "_ready_events", "_ready_frames")
 
-    def __init__(self, terminator: Terminator, limit: float) -> None:
+    def __init__(self, terminator: Terminator, limit: Limit) -> None:
         super().__init__(terminator, limit)
         # The batch under way, of frames or of events, was cut out of buffer[batch_start:offset].
         # One of the iterators is over it, the other is over nothing.

@@ -21,7 +21,7 @@ from itertools import chain, repeat
 from typing import Final, TypeAlias, final
 
 from framer._events import TerminatorFound
-from framer._scanners import Found, Scanner
+from framer._scanners import Found, Limit, Scanner
 
 __all__ = [
     "CR_FOUND",
@@ -137,7 +137,7 @@ class DelimiterScanner(_Delimited):
     def patience(self, progress: Matched | None) -> int:
         return sys.maxsize if progress is None else -1
 
-    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: float) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: Limit) -> Step:
         if progress:
             return self._resume(buffer, offset, progress)
         delimiter = self._delimiter
@@ -227,7 +227,7 @@ class DelimitersScanner(_Delimited):
         super().__init__(delimiters)
         self._pattern = re.compile(b"|".join(map(re.escape, delimiters)))
 
-    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: float) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Matched | None, allowed: Limit) -> Step:
         if progress:
             return self._resume(buffer, offset, progress)
         match = self._pattern.search(buffer, offset)
@@ -271,7 +271,7 @@ class AnyNewlineScanner(Scanner[None]):
     _whole_newline = re.compile(rb"\r\n|\n|\r(?!\Z)")
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: float
+        self, buffer: bytes, offset: int, progress: None, allowed: Limit
     ) -> tuple[Found, int, None]:
         match = self._newline.search(buffer, offset)
         if match is None:

@@ -22,6 +22,8 @@ as everywhere in Python.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 __all__ = [
     "FrameTooLarge",
     "FramerError",
@@ -30,6 +32,9 @@ __all__ = [
     "MalformedFrame",
     "UsageError",
 ]
+
+
+E = TypeVar("E", bound=BaseException)
 
 
 class FramerError(Exception):
@@ -148,6 +153,15 @@ class MalformedFrame(FramingError):
             f"in the frame that starts at offset {self.frame_start}; "
             f"close the connection, there is no telling where the next frame starts"
         )
+
+
+def caused_by(cause: BaseException | None, error: E) -> E:
+    """Return *error* as ``raise error from cause`` would raise it.
+
+    mypyc leaves out the ``from`` of a ``raise``, without a word.
+    """
+    error.__cause__ = cause
+    return error
 
 
 def _words(length: int) -> str:

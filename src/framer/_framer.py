@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 from operator import length_hint
-from typing import Any, Final, NoReturn, final
+from typing import Any, Final, NoReturn, cast, final
 
 from framer._batches import AWAKE, CUT, FRESH, MOST_PIECES
 from framer._delimiters import delimiter_scanner
@@ -20,7 +20,7 @@ from framer._event_reader import STREAMED, STREAMING, EventReader
 from framer._events import Event
 from framer._exceptions import FrameTooLarge, UsageError
 from framer._reader import LOOK, NO_LIMIT, RECEIVED, scanner_for
-from framer._scanners import Scanner, count_scanner
+from framer._scanners import Limit, Scanner, count_scanner
 from framer._terminators import Terminator, check_int
 
 __all__ = ["Framer"]
@@ -389,8 +389,8 @@ class Framer(EventReader):
         self._drop()
 
 
-def _check_limit(max_frame_size: int | None) -> float:
+def _check_limit(max_frame_size: object) -> Limit:
     if max_frame_size is None:
         return NO_LIMIT
     check_int("max_frame_size", max_frame_size, at_least=0)
-    return max_frame_size
+    return cast("Limit", max_frame_size)

@@ -20,11 +20,12 @@ from functools import lru_cache
 from io import BytesIO
 from itertools import count
 from struct import Struct
-from typing import Any, ClassVar, NamedTuple, TypeAlias, final
+from typing import Any, ClassVar, NamedTuple, TypeAlias, cast, final
 
 from framer._delimiters import delimiter_scanner, delimiters_scanner
 from framer._events import TerminatorFound, length_found
-from framer._scanners import Found, Malformed, Scanner, TooLarge, count_scanner
+from framer._exceptions import caused_by
+from framer._scanners import Found, Limit, Malformed, Scanner, TooLarge, count_scanner
 from framer._terminators import (
     MAX_NETSTRING_DIGITS,
     LengthFrom,
@@ -125,7 +126,7 @@ class _Prefixed(_Announced):
     def _open(self, buffer: bytes, offset: int) -> tuple[int, int] | Malformed | None:
         """The announced length and where the payload starts."""
 
-    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: float) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: Limit) -> Step:
         if isinstance(progress, Body):
             return self._pull_body(buffer, offset, progress)
         opened = self._open(buffer, offset)
@@ -245,7 +246,7 @@ class NetstringScanner(_Prefixed):
     """Netstring: decimal digits, a colon, the payload, a comma."""
 
     __slots__ = ()
-    found = TerminatorFound(b",")
+    found: TerminatorFound | None = TerminatorFound(b",")
 
     def __init__(self) -> None:
         super().__init__(overhead=3, footer=b",")
@@ -285,14 +286,16 @@ class NetstringScanner(_Prefixed):
 class LengthFromScanner(_Announced):
     """LengthFrom: a header of any kind, from which a function reads the length."""
 
-    __slots__ = ("_header", "_terminator")
+    __slots__ = ("_header", "_length_of", "_terminator")
 
     def __init__(self, terminator: LengthFrom) -> None:
         super().__init__(overhead=0, footer=terminator.footer)
         self._terminator = terminator
+        # As object, or mypyc would check what it gives, and say less than `check_int`.
+        self._length_of: Callable[[bytes], object] = terminator.length_of
         self._header = _header_scanner(terminator.header)
 
-    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: float) -> Step:
+    def pull(self, buffer: bytes, offset: int, progress: Progress | None, allowed: Limit) -> Step:
         if isinstance(progress, Body):
             return self._pull_body(buffer, offset, progress)
         heading = progress or Heading()
@@ -321,18 +324,20 @@ class LengthFromScanner(_Announced):
             )
         return b"", offset, heading
 
-    def _measure(self, offset: int, heading: Heading, allowed: float) -> Step:
+    def _measure(self, offset: int, heading: Heading, allowed: Limit) -> Step:
         """The header is whole: see how much payload it announces."""
         header = heading.header
         if heading.length is None:
             try:
-                length = self._terminator.length_of(heading.collected.getvalue())
+                said = self._length_of(heading.collected.getvalue())
             except StopIteration as error:  # It would end the loop over the frames instead.
-                raise RuntimeError("length_of() raised StopIteration") from error
+                wrong = RuntimeError("length_of() raised StopIteration")
+                raise caused_by(error, wrong)  # noqa: B904 - that is what it is for
             except ValueError as error:
                 reason = f"length_of() does not accept the header: {error}"
                 return Malformed(reason, offset - len(header), error), offset, heading
-            check_int("what length_of() returns", length)
+            check_int("what length_of() returns", said)
+            length = cast("int", said)
             if length < 0:
                 reason = "length_of() finds a negative length in the header"
                 return Malformed(reason, offset - len(header)), offset, heading

@@ -37,7 +37,7 @@ from framer._delimiters import (
     delimiters_scanner,
 )
 from framer._events import TerminatorFound
-from framer._exceptions import FrameTooLarge, IncompleteFrame, MalformedFrame
+from framer._exceptions import FrameTooLarge, IncompleteFrame, MalformedFrame, caused_by
 from framer._lengths import (
     LengthFromScanner,
     NetstringScanner,
@@ -48,6 +48,7 @@ from framer._scanners import (
     END_FOUND,
     NOTHING_FOUND,
     EndScanner,
+    Limit,
     Malformed,
     NothingScanner,
     Scanner,
@@ -106,10 +107,10 @@ class FrameReader:
         "_terminator",
     )
 
-    def __init__(self, terminator: Terminator, limit: float) -> None:
+    def __init__(self, terminator: Terminator, limit: Limit) -> None:
         self._scanner: Scanner[Any] = scanner_for(terminator)
         self._terminator: Terminator = terminator
-        self._limit: float = limit
+        self._limit: Limit = limit
         # Where the bytes are (see above); _received counts all that ever came in.
         self._received: int = 0
         self._buffer: bytes = b""
@@ -123,14 +124,14 @@ class FrameReader:
         self._progress: Any = None
         self._delivered: int = 0
         self._skipping: bool = False
-        self._failure: FrameTooLarge | MalformedFrame | None = None
-        self._end: int = OPEN
         # The last byte was a CR that ended a line: an LF that comes next belongs to it.
         self._after_cr: bool = False
+        self._failure: FrameTooLarge | MalformedFrame | None = None
+        self._end: int = OPEN
 
     # -- One step of the scanner -----------------------------------------------------------
 
-    def _step(self, allowed: float) -> bytes | TerminatorFound | None:
+    def _step(self, allowed: Limit) -> bytes | TerminatorFound | None:
         """Payload of the frame under way, at most *allowed* bytes of it, or its end.
 
         None: it needs more bytes, or cannot go on (see `_ended`).
@@ -156,7 +157,7 @@ class FrameReader:
                 self._fail(found)
                 return None
 
-    def _flush(self, allowed: float) -> bytes | TerminatorFound | None:
+    def _flush(self, allowed: Limit) -> bytes | TerminatorFound | None:
         """No more bytes: see what that makes of those that were held, if it is for good."""
         if self._end != RECEIVED:
             return None
@@ -220,7 +221,7 @@ class FrameReader:
         For when there is nothing to deliver.
         """
         if self._failure is not None:
-            raise copy(self._failure) from self._failure.__cause__
+            raise caused_by(self._failure.__cause__, copy(self._failure))
         if not self._end:
             return False
         if self._scanner is _WAITING and not self._delivered:

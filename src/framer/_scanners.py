@@ -44,6 +44,7 @@ __all__ = [
     "CountScanner",
     "EndScanner",
     "Found",
+    "Limit",
     "Malformed",
     "NothingScanner",
     "Scanner",
@@ -76,6 +77,9 @@ class Malformed:
 
 
 MANY_RECORDS: Final = 32
+
+Limit: TypeAlias = int | float
+"""A number of bytes, or infinity. Of a `float` alone mypyc makes a C double, which is not exact."""
 
 Found: TypeAlias = bytes | TerminatorFound | TooLarge | Malformed | None
 
@@ -111,7 +115,7 @@ class Scanner(ABC, Generic[P]):
 
     @abstractmethod
     def pull(
-        self, buffer: bytes, offset: int, progress: P | None, allowed: float
+        self, buffer: bytes, offset: int, progress: P | None, allowed: Limit
     ) -> tuple[Found, int, P | None]:
         """Take one step: what was found, the new offset, the new progress.
 
@@ -168,7 +172,7 @@ class CountScanner(Scanner[int]):
         self.found = self._found = TerminatorFound(count)
 
     def pull(
-        self, buffer: bytes, offset: int, progress: int | None, allowed: float
+        self, buffer: bytes, offset: int, progress: int | None, allowed: Limit
     ) -> tuple[Found, int, int | None]:
         remaining = self.count if progress is None else progress
         if not remaining:
@@ -216,7 +220,7 @@ class NothingScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: float
+        self, buffer: bytes, offset: int, progress: None, allowed: Limit
     ) -> tuple[Found, int, None]:
         return NOTHING_FOUND, offset, None
 
@@ -230,7 +234,7 @@ class WaitingScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: float
+        self, buffer: bytes, offset: int, progress: None, allowed: Limit
     ) -> tuple[Found, int, None]:
         return None, offset, None
 
@@ -247,7 +251,7 @@ class EndScanner(Scanner[None]):
     limited: ClassVar[bool] = False
 
     def pull(
-        self, buffer: bytes, offset: int, progress: None, allowed: float
+        self, buffer: bytes, offset: int, progress: None, allowed: Limit
     ) -> tuple[Found, int, None]:
         return buffer[offset:] or None, len(buffer), None
 
