@@ -27,6 +27,27 @@ for package in (framer, framer_adapters):
     assert package.__file__.startswith(sysconfig.get_path("purelib")), package.__file__
 """
 
+# Those that look into what is compiled, and those of what stands on it.
+CORE_TESTS = (
+    "batches",
+    "channel",
+    "delimiters",
+    "events",
+    "exceptions",
+    "framer",
+    "framer_checks",
+    "framer_programs",
+    "init",
+    "lengths",
+    "output",
+    "producers",
+    "reader",
+    "readme",
+    "scanners",
+    "terminators",
+    "tls",
+)
+
 # All that can be imported where the extra `all` is installed, and nothing else is.
 EVERYTHING = """
 import importlib, pkgutil
@@ -61,9 +82,21 @@ def make(session: nox.Session, target: str) -> None:
     session.run("make", target, external=True)
 
 
-def run_tests(session: nox.Session) -> None:
+def run_tests(session: nox.Session, *files: str) -> None:
     """Run the tests as `make test` does: one process a CPU."""
-    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", *session.posargs)
+    arguments = (*files, *session.posargs)
+    session.run("python", "-m", "pytest", "-n", "auto", "--dist", "worksteal", *arguments)
+
+
+def leave_sources(session: nox.Session, sdist: Path) -> None:
+    """Go to the tests of the sdist, with no source in reach, so that they try what is installed."""
+    tree = Path(session.create_tmp()) / sdist.name.removesuffix(".tar.gz")
+    shutil.rmtree(tree, ignore_errors=True)
+    shutil.unpack_archive(sdist, tree.parent)
+    shutil.rmtree(tree / "src")
+    shutil.rmtree(tree / "adapters" / "framer_adapters")
+    session.chdir(tree)
+    session.run("python", "-c", INSTALLED)
 
 
 @nox.session(python=list(PYTHONS))
@@ -125,20 +158,25 @@ def install(session: nox.Session) -> None:
 
 
 @nox.session(python=WHEEL_PYTHON, requires=["build"])
+def compiled(session: nox.Session) -> None:
+    """Compile the core from the sdist, as users do, and run its tests against that."""
+    session.chdir(ROOT)
+    (sdist,) = (ROOT / "dist").glob("*.tar.gz")
+    compiling = {"FRAMER_COMPILE": "1"}
+    session.install("-qq", f"{sdist}[all]", "--group", "tests", env=compiling)
+    leave_sources(session, sdist)
+    session.run("python", "-c", "import framer; assert framer.__compiled__")
+    run_tests(session, *(f"tests/test_{name}.py" for name in CORE_TESTS))
+
+
+@nox.session(python=WHEEL_PYTHON, requires=["build"])
 def wheel(session: nox.Session) -> None:
     """Run the tests of the sdist against the wheel, with no source in reach."""
     session.chdir(ROOT)  # where pip looks for the group
     (built,) = (ROOT / "dist").glob("*.whl")
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     session.install("-qq", f"{built}[all]", "--group", "tests")
-
-    tree = Path(session.create_tmp()) / sdist.name.removesuffix(".tar.gz")
-    shutil.rmtree(tree, ignore_errors=True)
-    shutil.unpack_archive(sdist, tree.parent)
-    shutil.rmtree(tree / "src")
-    shutil.rmtree(tree / "adapters" / "framer_adapters")
-    session.chdir(tree)
-    session.run("python", "-c", INSTALLED)
+    leave_sources(session, sdist)
 
     # The last line is to be pytest's own: it is what is read first.
     logging.getLogger("nox").setLevel(logging.WARNING)
