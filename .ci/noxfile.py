@@ -163,7 +163,7 @@ def compiled(session: nox.Session) -> None:
     session.chdir(ROOT)
     (sdist,) = (ROOT / "dist").glob("*.tar.gz")
     compiling = {"FRAMER_COMPILE": "1"}
-    session.install("-qq", f"{sdist}[all]", "--group", "tests", env=compiling)
+    session.install("-qq", f"{sdist}[cli,testing]", "pytest>=9", "pytest-xdist>=3.8", env=compiling)
     leave_sources(session, sdist)
     session.run("python", "-c", "import framer; assert framer.__compiled__")
     run_tests(session, *(f"tests/test_{name}.py" for name in CORE_TESTS))
