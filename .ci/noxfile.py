@@ -32,6 +32,7 @@ CORE_TESTS = (
     "batches",
     "channel",
     "delimiters",
+    "event_reader",
     "events",
     "exceptions",
     "framer",
