@@ -23,7 +23,8 @@ For an adapter that is not one of ours:
    ``module_name`` is your adapter, with `serve_channel` and `run_channel` in it,
    and for streams `FramedStream`, `connect` and `serve`; what they take is in DESIGN.md, part 7.
 2. Write ``serve``, which runs a server until it is stopped from another thread,
-   and ``_run_channel``; for streams also ``_run_stream``, ``_run_client``, ``timeout``, ``gather``.
+   and ``_run_channel``; for streams also ``_run_stream``, ``_run_client``, ``_check_pairs``,
+   ``timeout`` and ``gather``.
 3. Say what your errors are called, and what your world cannot do.
 4. Plug it in as above, and run the file.
 
