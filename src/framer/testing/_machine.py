@@ -164,7 +164,7 @@ class ParserMachine(RuleBasedStateMachine):
     def _take(self, call: Callable[[], Iterable[Any]]) -> None:
         """Write down what a call brings."""
         seen = self._seen
-        for event in drain(call, "the subject"):
+        for event in drain("the subject", call):
             if isinstance(event, Raised):
                 self._seen = replace(seen, error=event.error)
                 return
@@ -194,13 +194,13 @@ class _Replayed:
                 continue
             if kind is Ask:
                 self._subject.pause()
-                call, called = self._subject.resume, "resume()"
+                drained = drain("resume()", self._subject.resume)
             else:
                 data = b"".join(cast("Iterator[bytes]", steps))
                 offset += len(data)
-                call, called = partial(self._subject.feed, data), "feed()"
-            for event in drain(call, called):
+                drained = drain("feed()", self._subject.feed, data)
+            for event in drained:
                 yield offset, False, event
         if eof:
-            for event in drain(self._subject.close, "close()"):
+            for event in drain("close()", self._subject.close):
                 yield offset, True, event

@@ -118,41 +118,35 @@ def transcript(make: Make, chunks: Iterable[bytes], *, eof: bool = True) -> Tran
 
 
 def _play(subject: Subject, chunks: list[bytes], eof: bool) -> Played:  # noqa: FBT001 - private
-    offset = 0
+    offset, feed = 0, subject.feed
     for chunk in chunks:
         offset += len(chunk)
-        for event in drain(partial(subject.feed, chunk), "feed()"):
+        for event in drain("feed()", feed, chunk):
             yield offset, False, event
     close: Callable[[], Iterable[Any]] | None = getattr(subject, "close", None)
     if eof and close is not None:
-        for event in drain(close, "close()"):
+        for event in drain("close()", close):
             yield offset, True, event
 
 
-def drain(call: Callable[[], Iterable[Any] | None], name: str) -> Iterator[Any]:
-    """What a call brings, one by one; an error is the last of it."""
+def drain(name: str, call: Callable[..., Iterable[Any] | None], *args: object) -> Iterator[Any]:
+    """What a call brings, one by one; an error is the last of it.
+
+    Raises:
+        NotASubject: the call of this *name* returned nothing that is iterable.
+    """
+    # Checks are made of some thousand of these, most of which bring nothing.
     try:
-        events = call()
-    except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the transcript
-        yield Raised(exc)
-    else:
-        yield from _each(_iterator(events, name))
-
-
-def _iterator(events: Iterable[Any] | None, name: str) -> Iterator[Any]:
-    try:
-        return iter(cast("Iterable[Any]", events))
-    except TypeError:
-        raise NotASubject(
-            f"{name} of a subject returns the events that it brings, in an iterable;"
-            f" this one returned {events!r}"
-        ) from None
-
-
-def _each(events: Iterator[Any]) -> Iterator[Any]:
-    try:
-        yield from events
+        events = call(*args)
+        try:
+            each = iter(cast("Iterable[Any]", events))
+        except TypeError:
+            raise NotASubject(
+                f"{name} of a subject returns the events that it brings, in an iterable;"
+                f" this one returned {events!r}"
+            ) from None
+        yield from each
     except NotASubject:
         raise
-    except Exception as exc:  # noqa: BLE001 - as above
+    except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the transcript
         yield Raised(exc)

@@ -8,7 +8,6 @@ It is started anew instead, and plays the whole stream in one go.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from typing import Any
 
 from framer.testing._sockets import Buffer, FakeSocket, Sign
@@ -212,7 +211,7 @@ class _RecvSubject:
     def play(self, chunks: list[bytes], eof: bool) -> Played:  # noqa: FBT001 - Subject's
         sock = _FedSocket(chunks, eof=eof)
         try:
-            for event in drain(partial(self._events, sock), "the function that reads"):
+            for event in drain("the function that reads", self._events, sock):
                 for sent in sock.take_sent():
                     yield sock.offset, sock.ended, sent
                 yield sock.offset, sock.ended, event
