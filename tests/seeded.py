@@ -17,6 +17,7 @@ import re
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import Any, ClassVar
 
@@ -729,48 +730,70 @@ def _same(parser: Parser, data: bytes, ways: Sequence[Sequence[bytes]]) -> None:
             raise CheckFailed("differs", split=chunks)
 
 
-def _streams(parser: Parser) -> st.SearchStrategy[bytes]:
-    return streams(*parser.frames)
+# Ways to look for bugs
+
+Frames = tuple[bytes, ...]
 
 
-Check = Callable[[Any], object]
-Strategy = Callable[[Parser], tuple[st.SearchStrategy[Any], Check]]
+def random_chunks(_frames: Frames) -> st.SearchStrategy[list[bytes]]:
+    """Bytes of any value, cut anywhere."""
+    return chunked(st.binary(min_size=1, max_size=60))
+
+
+def chunked_streams(frames: Frames) -> st.SearchStrategy[list[bytes]]:
+    """Streams of frames, cut anywhere."""
+    return chunked(streams(*frames))
+
+
+def whole_streams(frames: Frames) -> st.SearchStrategy[bytes]:
+    """Streams of frames, for a check that cuts them."""
+    return streams(*frames)
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """What is drawn, and what is done with it."""
+
+    drawn: Callable[[Frames], st.SearchStrategy[Any]]
+    check: Callable[[Parser, Any], object]
+
 
 DEFAULT = "the default"
 
 STRATEGIES: dict[str, Strategy] = {
-    "random bytes, random cuts": lambda parser: (
-        chunked(st.binary(min_size=1, max_size=60)),
-        lambda chunks: _same(parser, b"".join(chunks), [chunks]),
+    "random bytes, random cuts": Strategy(
+        random_chunks, lambda parser, chunks: _same(parser, b"".join(chunks), [chunks])
     ),
-    "random cuts": lambda parser: (
-        chunked(_streams(parser)),
-        lambda chunks: _same(parser, b"".join(chunks), [chunks]),
+    "random cuts": Strategy(
+        chunked_streams, lambda parser, chunks: _same(parser, b"".join(chunks), [chunks])
     ),
-    "byte by byte": lambda parser: (
-        _streams(parser),
-        lambda data: _same(parser, data, [[data[i : i + 1] for i in range(len(data))]]),
+    "byte by byte": Strategy(
+        whole_streams,
+        lambda parser, data: _same(parser, data, [[data[i : i + 1] for i in range(len(data))]]),
     ),
-    "all cuts in two": lambda parser: (
-        _streams(parser),
-        lambda data: _same(parser, data, [way for way in splits(data, k=0) if len(way) == 2]),
+    "all cuts in two": Strategy(
+        whole_streams,
+        lambda parser, data: _same(
+            parser, data, [way for way in splits(data, k=0) if len(way) == 2]
+        ),
     ),
-    "check_chunking": lambda parser: (
-        _streams(parser),
-        lambda data: check_chunking(parser.make, data, merge=parser.merge),
+    "check_chunking": Strategy(
+        whole_streams, lambda parser, data: check_chunking(parser.make, data, merge=parser.merge)
     ),
-    DEFAULT: lambda parser: (_streams(parser), lambda data: battery(parser, data)),
+    DEFAULT: Strategy(whole_streams, battery),
 }
-"""Ways to look for bugs: what is drawn, and what is done with it."""
+"""Ways to look for bugs, the poorest first."""
 
 
-def examples_until_found(
-    parser: Parser, strategy: str, number: int, *, examples: int = 100
-) -> int | None:
-    """Count the examples that it takes to find a bug, with a seed; None: it is not found."""
-    drawn, check = STRATEGIES[strategy](parser)
-    count = 0
-    found: int | None = None
+@cache
+def examples_of(
+    drawn: Callable[[Frames], st.SearchStrategy[Any]], frames: Frames, number: int, examples: int
+) -> list[Any]:
+    """The examples that hypothesis draws with a seed; they are the same for all who ask for them.
+
+    To draw them takes longer than most checks do.
+    """
+    seen: list[Any] = []
 
     @seed(number)
     @settings(
@@ -779,26 +802,39 @@ def examples_until_found(
         deadline=None,
         derandomize=False,
         phases=[Phase.generate],
-        report_multiple_bugs=False,
-        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+        suppress_health_check=list(HealthCheck),
     )
-    @given(drawn)
+    @given(drawn(frames))
     def run(example: Any) -> None:
-        nonlocal count, found
-        count += 1
-        try:
-            check(example)
-        except Vacuous:
-            return
-        except CheckFailed:
-            found = found or count
-            raise
+        seen.append(example)
 
+    run()
+    return seen
+
+
+def examples_until_found(
+    parser: Parser, strategy: str, number: int, *, examples: int = 100
+) -> int | None:
+    """Count the examples that it takes to find a bug, with a seed.
+
+    None: it is not found; 0: what the default checks without an example finds it.
+    """
+    way = STRATEGIES[strategy]
     SharedBetweenConnections.buffer.clear()
-    try:
-        if strategy == DEFAULT:
-            once(parser)
-        run()
-    except CheckFailed:
-        return found or 1
+    if strategy == DEFAULT and _finds(once, parser):
+        return 0
+    frames = () if way.drawn is random_chunks else parser.frames
+    for count, example in enumerate(examples_of(way.drawn, frames, number, examples), 1):
+        if _finds(way.check, parser, example):
+            return count
     return None
+
+
+def _finds(check: Callable[..., object], *args: object) -> bool:
+    try:
+        check(*args)
+    except Vacuous:
+        return False
+    except CheckFailed:
+        return True
+    return False
