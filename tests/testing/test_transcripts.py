@@ -97,15 +97,20 @@ def test_what_is_no_subject(result: object) -> None:
 
 
 def test_a_wrapper_that_was_told_wrong_things() -> None:
-    """NotASubject comes through also from the middle of the events."""
+    """NotASubject comes through, from a call and from the middle of the events."""
 
-    class Wrong:
+    class Later:
         def feed(self, data: bytes) -> Iterable[bytes]:
             yield data
             raise NotASubject("never ends")
 
-    with pytest.raises(NotASubject, match="never ends"):
-        transcript(Wrong, [b"a"])
+    class AtOnce:
+        def feed(self, data: bytes) -> Iterable[bytes]:
+            raise NotASubject("never ends")
+
+    for wrong in (Later, AtOnce):
+        with pytest.raises(NotASubject, match="never ends"):
+            transcript(wrong, [b"a"])
 
 
 def test_only_errors_of_the_parser_are_written_down() -> None:
