@@ -141,7 +141,7 @@ def test_one_kind_is_no_list_of_kinds(merge: Any) -> None:
 
 def test_what_may_be_said_of_errors() -> None:
     """Three words, and no others."""
-    with pytest.raises(ValueError, match="exact, outcome, early"):
+    with pytest.raises(ValueError, match="exact, outcome, early, any"):
         Rules.of((), "never")  # type: ignore[arg-type]  # that is what is tested
 
 
@@ -159,6 +159,15 @@ def test_exact_errors() -> None:
     """Arguments and attributes count then."""
     assert same(told(error=ValueError("a")), told(error=ValueError("a")), errors="exact") is None
     assert same(told(error=ValueError("a")), told(error=ValueError("b")), errors="exact") == 0
+
+
+def test_errors_of_any_kind() -> None:
+    """Which error it is, and how early it comes, is of no matter then; that there is one is."""
+    full = told(1, 2, error=ValueError())
+    assert same(told(1, error=KeyError()), full, errors="any") is None
+    assert same(told(3, error=KeyError()), full, errors="any") == 0
+    assert same(told(1, 2), full, errors="any") == 2
+    assert same(told(1, 2), told(1), errors="any") == 1
 
 
 def test_errors_that_come_early() -> None:

@@ -7,7 +7,7 @@
 import re
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +18,7 @@ from framer.testing import (
     CheckFailed,
     Vacuous,
     check_aliasing,
+    check_chunking,
     check_output,
     check_roundtrip,
     framer_subject,
@@ -111,6 +112,42 @@ class Keeping:
         return [b"".join(pieces)]
 
 
+class KeepingArrays(Keeping):
+    """Keeps only what it could add to."""
+
+    def feed(self, data: Any) -> list[bytes]:
+        """Copy all else."""
+        return super().feed(data if isinstance(data, bytearray) else bytes(data))
+
+
+class Unmasking(Lines):
+    """Decodes in place, where it can."""
+
+    def feed(self, data: Any) -> list[Any]:
+        """Make it small."""
+        if not isinstance(data, bytes):
+            data[:] = bytes(data).lower()
+        return super().feed(bytes(data).lower())
+
+
+class OfTheClass(Lines):
+    """Has one buffer for all, which each new one empties."""
+
+    buffer: ClassVar[bytes] = b""
+
+    def __init__(self) -> None:
+        OfTheClass.buffer = b""
+
+    def feed(self, data: bytes) -> list[Any]:
+        """Split what is there."""
+        *lines, OfTheClass.buffer = (self.buffer + data).split(b"\n")
+        return lines
+
+    def close(self) -> list[Any]:
+        """Give the rest."""
+        return [self.buffer]
+
+
 class Sharing(Lines):
     """Hands out its own buffer."""
 
@@ -149,12 +186,31 @@ class OnlyBytes(Lines):
         return super().feed(data)
 
 
-def test_a_view_that_is_kept() -> None:
-    """The caller's buffer is used again, and the events show it."""
+@pytest.mark.parametrize("kind", [Keeping, KeepingArrays])
+def test_a_buffer_that_is_kept(kind: type[Keeping]) -> None:
+    """It is used again, be it given as it is or as a view, and the events show it."""
     with pytest.raises(CheckFailed, match="keeps a part of the caller's buffer") as caught:
-        check_aliasing(Keeping, b"ab\n")
+        check_aliasing(kind, b"ab\n")
     assert caught.value.split == [b"a", b"b", b"\n"]
     assert caught.value.difference == 0
+
+
+def test_a_buffer_that_is_written_into() -> None:
+    """What the caller has is the caller's, and was to be sent on, perhaps."""
+    check_aliasing(Unmasking, b"ab\n")
+    with pytest.raises(CheckFailed, match=r"writes into .*: b'aB\\n' became b'ab\\n'") as caught:
+        check_aliasing(Unmasking, b"aB\n")
+    assert caught.value.split == [b"aB\n"]
+
+
+def test_a_buffer_of_the_class() -> None:
+    """One stream at a time comes out well, so that nothing else shows it."""
+    check_chunking(OfTheClass, b"ab\nc")
+    with pytest.raises(CheckFailed, match="fed in turns disturb each other") as caught:
+        check_aliasing(OfTheClass, b"ab\nc")
+    alone, together = caught.value.transcripts
+    assert alone.events == [b"ab", b"c"]
+    assert together.events[0] == b"aabb"
 
 
 def test_a_buffer_that_is_shared() -> None:

@@ -141,6 +141,12 @@ def test_what_the_failure_says() -> None:
         check_prompt(HoldsOne, [b"a\n", b"b\n"])
 
 
+def test_frames_that_are_refused_at_their_ends() -> None:
+    """The failure says so, for then nothing was held back."""
+    with pytest.raises(CheckFailed, match=r"held back(?s:.*)raised ValueError\('empty'\)"):
+        check_prompt(Losing, [b"a\n", b"\n"])
+
+
 def test_frames_that_are_refused() -> None:
     """An error in the middle of what should be good is not taken for promptness."""
 
@@ -220,6 +226,53 @@ def test_an_end_that_depends_on_cuts() -> None:
     with pytest.raises(CheckFailed, match="after 3 bytes of 4 the stream ends") as caught:
         check_prefixes(LastPiece, b"ab\ncd\n"[1:5])
     assert caught.value.split == [b"b", b"\n", b"c"]
+
+
+class Losing(Lines):
+    """Raises for an empty line, and loses what stood before it in the chunk."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Look first."""
+        lines = super().feed(data)
+        if b"" in lines:
+            raise ValueError("empty")
+        return lines
+
+
+class Halving:
+    """Gives what it gets, but of a chunk with a fault in it the first byte only."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Look for the fault."""
+        good, fault, _ = data.partition(b"!")
+        if not fault:
+            yield data
+            return
+        if good:
+            yield good[:1]
+        raise ValueError("fault")
+
+
+class Inventing(Halving):
+    """And that is none of what came."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Look for more of them."""
+        return super().feed(data.replace(b"ab!", b"zb!"))
+
+
+def test_an_error_that_comes_early() -> None:
+    """The whole stream may give less than a part of it, if that was said; but nothing else."""
+    stream = b"a\nb\n\n"
+    with pytest.raises(CheckFailed, match="begins with"):
+        check_prefixes(Losing, stream)
+    check_prefixes(Losing, stream, errors="early")
+    check_prefixes(Losing, stream, errors="any")
+    with pytest.raises(CheckFailed, match="begins with"):
+        check_prefixes(Halving, b"abc!", merge=[bytes])
+    check_prefixes(Halving, b"abc!", merge=[bytes], errors="early")
+    with pytest.raises(CheckFailed, match="begins with"):
+        check_prefixes(Inventing, b"ab!", merge=[bytes], errors="early")
 
 
 def test_half_a_message_is_not_the_end() -> None:

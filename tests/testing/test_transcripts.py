@@ -4,6 +4,7 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 # What a parser gives may be anything, and so may what a test makes of it.
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from framer.testing import NotASubject, transcript
+from framer.testing import CheckFailed, NotASubject, transcript
+from framer.testing._transcripts import MOST_EVENTS
 
 
 class Bytes:
@@ -111,6 +113,24 @@ def test_a_wrapper_that_was_told_wrong_things() -> None:
     for wrong in (Later, AtOnce):
         with pytest.raises(NotASubject, match="never ends"):
             transcript(wrong, [b"a"])
+
+
+def test_events_without_end() -> None:
+    """A parser that gives an event for ever is stopped, and told so; a generous one is not."""
+
+    class Stuck:
+        def feed(self, data: bytes) -> Iterator[bytes]:
+            while True:
+                yield b""
+
+    class Generous:
+        def feed(self, data: bytes) -> Iterator[bytes]:
+            return itertools.repeat(b"", MOST_EVENTS + 9 * len(data))
+
+    with pytest.raises(CheckFailed, match="the events do not end") as caught:
+        transcript(Stuck, [b"a", b"b"])
+    assert caught.value.split == [b"a", b"b"]
+    assert len(transcript(Generous, [b"abc"]).events) == MOST_EVENTS + 27
 
 
 def test_only_errors_of_the_parser_are_written_down() -> None:

@@ -4,6 +4,8 @@
 # pyright: reportUnknownArgumentType=false, reportUnknownVariableType=false
 # What a parser gives may be anything, and so may what a test makes of it.
 
+import array
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -53,6 +55,20 @@ class Own:
     a: object
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The same, and nobody can set one."""
+
+    a: object
+
+
+class Uncopied(Own):
+    """Refuses to be copied."""
+
+    def __copy__(self) -> None:
+        raise TypeError("there is one of it")
+
+
 class Colour(Enum):
     """Compares by identity, and there is one of each."""
 
@@ -99,12 +115,38 @@ def test_what_can_change_is_copied() -> None:
         ({"a": [1]}, lambda event: event["a"].clear()),
         ((1, [2]), lambda event: event[1].clear()),
         (Loose(a=1), lambda event: vars(event).pop("a")),
+        ({1}, lambda event: event.clear()),
+        (deque([1]), lambda event: event.clear()),
+        (array.array("H", [1, 2]), lambda event: event.pop()),
+        (Own([1]), lambda event: event.a.clear()),
+        (Own({"a": {1}}), lambda event: event.a.clear()),
+        (Frozen(bytearray(b"a")), lambda event: event.a.clear()),
+        ([Own([1])], lambda event: event[0].a.clear()),
     ]
     for event, change in cases:
         value, again = value_of(event), value_of(event)
         change(event)
         assert value == again != value_of(event)
     assert value_of(memoryview(b"a")) == b"a"
+
+
+def test_arrays_compare_by_what_is_in_them() -> None:
+    """And by the kind of it: the same bytes may be other numbers."""
+    assert value_of(array.array("B", b"ab")) == value_of(array.array("B", b"ab"))
+    assert value_of(array.array("B", b"ab")) != value_of(array.array("b", b"ab"))
+
+
+def test_a_copy_is_of_the_same_kind() -> None:
+    """So that it prints as it did, and compares as its class has it."""
+    value = value_of(Own([1]))
+    assert type(value) is Own
+    assert value == Own([1])
+
+
+def test_what_cannot_be_copied() -> None:
+    """It stands for itself."""
+    event = Uncopied([1])
+    assert value_of(event) is event
 
 
 def test_what_refers_to_itself() -> None:

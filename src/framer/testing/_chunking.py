@@ -52,6 +52,7 @@ def check_chunking(
             "outcome": the events before it, and its type.
             "exact": its arguments and attributes, too.
             "early": its type; it may come before events that another way of cutting gives.
+            "any": only that there is one; which, and how early, may differ.
         ways: other ways to cut than `splits`.
 
     Returns:

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from framer.testing._merging import Rules
-from framer.testing._transcripts import Transcript
+if TYPE_CHECKING:
+    from framer.testing._merging import Rules
+    from framer.testing._transcripts import Transcript
 
 __all__ = ["CheckFailed", "NotDeterministic", "Vacuous", "again", "compare", "describe", "short"]
 

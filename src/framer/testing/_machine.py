@@ -19,7 +19,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from framer.testing._failures import CheckFailed, Side, again, compare, describe
 from framer.testing._merging import Errors, Merge, Rules
-from framer.testing._transcripts import Played, Raised, Subject, Transcript, drain, transcript
+from framer.testing._transcripts import (
+    Played,
+    Raised,
+    Subject,
+    Transcript,
+    drain,
+    require_end,
+    transcript,
+)
 from framer.testing._values import value_of
 
 __all__ = ["ParserMachine"]
@@ -171,6 +179,7 @@ class ParserMachine(RuleBasedStateMachine):
             seen.events.append(event)
             seen.offsets.append(sum(map(len, seen.chunks)))
             seen.values.append(value_of(event))
+            require_end(seen.chunks, seen.events)
 
 
 class _Replayed:

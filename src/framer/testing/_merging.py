@@ -24,9 +24,10 @@ __all__ = ["Errors", "Kind", "Merge", "Rules", "Seen"]
 Kind: TypeAlias = type | str
 Join: TypeAlias = Callable[[Any, Any], Any]
 Merge: TypeAlias = Iterable[Kind] | Mapping[Kind, Join]
-Errors: TypeAlias = Literal["exact", "outcome", "early"]
+Errors: TypeAlias = Literal["exact", "outcome", "early", "any"]
 
-_ERRORS = ("exact", "outcome", "early")
+_ERRORS = ("exact", "outcome", "early", "any")
+_MAY_BE_EARLY = ("early", "any")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +74,17 @@ class Rules:
                 joined[-1] = both
         return joined
 
+    def cut_short(self, transcript: Transcript) -> bool:
+        """Whether events may be missing at its end, for an error that came early."""
+        return self.errors in _MAY_BE_EARLY and transcript.error is not None
+
     def difference(self, one: Transcript, other: Transcript) -> int | None:
         """The first place where they differ: an event, or past the events, the error; or None."""
         same_error = self._error(one) == self._error(other)
         if same_error and one.values == other.values:
             return None  # as nearly always, and nothing has to be joined to see it
         first, second = self.seen(one), self.seen(other)
-        if self.errors == "early" and same_error and one.error is not None:
+        if self.cut_short(one) and same_error:
             return self._first_that_is_no_beginning(*sorted((first, second), key=len))
         for place, (a, b) in enumerate(zip(first, second, strict=False)):
             if a.value != b.value:
@@ -102,6 +107,8 @@ class Rules:
 
     def _error(self, transcript: Transcript) -> Any:
         error = transcript.error
+        if self.errors == "any":
+            return error is not None
         return value_of(error) if self.errors == "exact" else type(error)
 
     def extends(self, part: Seen, whole: Seen) -> bool:

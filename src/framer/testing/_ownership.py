@@ -18,7 +18,7 @@ from framer.testing._failures import (
 )
 from framer.testing._merging import Merge, Rules
 from framer.testing._splits import cut_at, splits
-from framer.testing._transcripts import Make, Subject, Transcript, transcript
+from framer.testing._transcripts import Make, Subject, Transcript, drain, transcript
 from framer.testing._values import value_of
 
 __all__ = ["check_aliasing", "check_output", "check_roundtrip"]
@@ -75,12 +75,15 @@ def check_aliasing(make: Make, data: bytes) -> None:
     r"""Check that the subject keeps no part of the caller's buffer, and hands out none of its own.
 
     It is fed from a bytearray, and from a view of one, which are overwritten as soon as they were
-    fed, as ``recv_into`` would; the events have to be those that bytes give.
+    fed, as ``recv_into`` would; the events have to be those that bytes give,
+    and the subject may not write into what it was fed.
     And what came out has to be the same when the stream has ended as it was when it came out.
-    A subject that takes nothing but bytes (TypeError, AttributeError) is held to the second alone.
+    A subject that takes nothing but bytes (TypeError, AttributeError) is held to the latter alone.
+    Two subjects that are fed in turns have nothing to do with each other, either.
 
     Raises:
-        CheckFailed: an event changed, or differs from what bytes give.
+        CheckFailed: an event changed, or differs from what bytes give,
+            or from what the subject gives when it is alone; or the caller's buffer changed.
         Vacuous: no event came out.
 
     >>> from framer import Framer
@@ -90,19 +93,28 @@ def check_aliasing(make: Make, data: bytes) -> None:
     data = bytes(data)
     rules = Rules.of()
     expected(make, data, rules)
+    _check_alone(make, data, rules)
     for chunks in splits(data):
         plain = transcript(make, chunks)
         _check_unchanged(plain, plain.chunks)
-        for wrap in (bytearray, memoryview):
-            seen = transcript(lambda wrap=wrap: _Overwriting(make(), wrap), chunks)  # type: ignore[misc]  # the name is bound at once
+        for view in (False, True):
+            seen = transcript(lambda view=view: _Overwriting(make(), view=view), chunks)  # type: ignore[misc]  # the name is bound at once
+            if isinstance(seen.error, _Written):
+                raise CheckFailed(
+                    f"the subject writes into the caller's buffer: {seen.error}\n\n"
+                    f"{describe(chunks)}\n\n{again(f'check_aliasing(make, {data!r})')}",
+                    split=chunks,
+                    transcripts=[plain, seen],
+                )
             if isinstance(seen.error, NOT_TAKEN) and not isinstance(plain.error, NOT_TAKEN):
                 continue
             _check_unchanged(seen, seen.chunks)
             place = rules.difference(plain, seen)
             if place is not None:
-                sides = Side("fed bytes", plain), Side(f"a {wrap.__name__}, used again", seen)
+                kind = "memoryview" if view else "bytearray"
+                sides = Side("fed bytes", plain), Side(f"a {kind}, used again", seen)
                 raise CheckFailed(
-                    f"the subject keeps a part of the caller's buffer: fed a {wrap.__name__}"
+                    f"the subject keeps a part of the caller's buffer: fed a {kind}"
                     " that is then overwritten, it gives other events\n\n"
                     f"{describe(chunks)}\n\n{compare(*sides, rules, place)}\n\n"
                     f"{again(f'check_aliasing(make, {data!r})')}",
@@ -112,21 +124,64 @@ def check_aliasing(make: Make, data: bytes) -> None:
                 ) from seen.error
 
 
+def _check_alone(make: Make, data: bytes, rules: Rules) -> None:
+    """Feed two at once, and see whether the first says what it says when it is alone."""
+    chunks = cut_at(data, range(1, len(data)))
+    alone = transcript(make, chunks)
+    seen = transcript(lambda: _Accompanied(make(), make()), chunks)
+    place = rules.difference(alone, seen)
+    if place is None:
+        return
+    sides = Side("alone", alone), Side("with another", seen)
+    raise CheckFailed(
+        "two subjects that are fed in turns disturb each other:"
+        " something is kept in their class or module\n\n"
+        f"{describe(chunks)}\n\n{compare(*sides, rules, place)}\n\n"
+        f"{again(f'check_aliasing(make, {data!r})')}",
+        split=chunks,
+        transcripts=[alone, seen],
+        difference=place,
+    ) from seen.error
+
+
+class _Accompanied:
+    """A subject, and another one that gets the same, a little later."""
+
+    def __init__(self, subject: Subject, other: Subject) -> None:
+        self._subject = subject
+        self._other = other
+        if hasattr(subject, "close"):
+            self.close: Callable[[], Iterable[Any]] = subject.close  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        yield from self._subject.feed(data)
+        for _ in drain("feed()", self._other.feed, data):
+            pass
+
+
+class _Written(Exception):
+    """The caller's buffer is not what it was."""
+
+
 class _Overwriting:
     """Feeds a subject from a buffer that is used again at once."""
 
-    def __init__(self, subject: Subject, wrap: Callable[[bytearray], Any]) -> None:
+    def __init__(self, subject: Subject, *, view: bool) -> None:
         self._subject = subject
-        self._wrap = wrap
+        self._view = view
         if hasattr(subject, "close"):
             self.close: Callable[[], Iterable[Any]] = subject.close  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType]
 
     def feed(self, data: bytes) -> Iterator[Any]:
         buffer = bytearray(data)
+        given: Any = memoryview(buffer) if self._view else buffer
         try:
-            yield from self._subject.feed(self._wrap(buffer))
+            yield from self._subject.feed(given)
         finally:
+            became = bytes(buffer)
             buffer[:] = bytes(byte ^ 0xFF for byte in buffer)
+        if became != data:
+            raise _Written(f"{short(data, 60)} became {short(became, 60)}")
 
 
 def _check_unchanged(seen: Transcript, chunks: Sequence[bytes]) -> None:

@@ -18,10 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from framer._framer import Framer
-from framer.testing._transcripts import Make, NotASubject
+from framer.testing._transcripts import MOST_EVENTS, Make, NotASubject
 
 __all__ = [
     "Recorder",
@@ -31,9 +31,6 @@ __all__ = [
     "pull_subject",
     "recorded",
 ]
-
-MOST_EVENTS: Final = 100_000
-"""More than so many events from one chunk, and the parser is taken never to stop."""
 
 Method: TypeAlias = str | Callable[..., Any]
 """The name of a method, or a function of the parser (and of the data, if there is any)."""

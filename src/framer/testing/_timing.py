@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from framer.testing._chunking import expected, require_something, smallest_split
 from framer.testing._failures import CheckFailed, Side, again, compare, describe, short
-from framer.testing._merging import Merge, Rules
+from framer.testing._merging import Errors, Merge, Rules
 from framer.testing._splits import cut_at, splits
 from framer.testing._transcripts import Make, Transcript, transcript
 
@@ -81,6 +81,8 @@ def _fail_late(chunks: list[bytes], seen: Transcript, whole: Transcript, before:
     else:
         rest = whole.values[before:]
         told = f"still to come from the whole stream were: {short(rest, 300)}"
+    if seen.error is not None:
+        told += f"\nat the end the subject raised {short(seen.error, 300)}"
     raise CheckFailed(
         "events are held back: all of a frame is in, but not all of its events are out\n\n"
         f"{describe(chunks)}\n\n"
@@ -93,7 +95,12 @@ def _fail_late(chunks: list[bytes], seen: Transcript, whole: Transcript, before:
 
 
 def check_prefixes(
-    make: Make, data: bytes, *, merge: Merge = (), complete: Iterable[int] | None = None
+    make: Make,
+    data: bytes,
+    *,
+    merge: Merge = (),
+    errors: Errors = "outcome",
+    complete: Iterable[int] | None = None,
 ) -> None:
     r"""Check what comes out of a stream that ends, or pauses, at each of its bytes.
 
@@ -104,6 +111,7 @@ def check_prefixes(
         make: the subject.
         data: the stream.
         merge: as for `check_chunking`; needed if a frame's payload is streamed.
+        errors: as for `check_chunking`.
         complete: the offsets at which the stream may end. If they are given, the subject has to
             raise an error where it ends at any other: half a message is not the end of a stream.
 
@@ -117,7 +125,7 @@ def check_prefixes(
     >>> check_prefixes(framer_subject(Framer), b"one\ntwo\n", complete=[0, 4, 8])
     """
     data = bytes(data)
-    rules = Rules.of(merge)
+    rules = Rules.of(merge, errors)
     whole = expected(make, data, rules)
     ends = None if complete is None else set(complete)
     for size in range(len(data) + 1):
@@ -157,6 +165,10 @@ def _check_begins(rules: Rules, chunks: list[bytes], seen: Transcript, whole: Tr
             other = all_of_it[place]
             if one.value == other.value or (is_last and rules.extends(one, other)):
                 continue
+            if rules.cut_short(whole) and other is all_of_it[-1] and rules.extends(other, one):
+                continue
+        elif rules.cut_short(whole):
+            break
         table = compare(Side("all of it", whole), Side("a part of it", seen), rules, place)
         raise CheckFailed(
             "what came out of a part of the stream is not what the whole stream begins with\n\n"

@@ -14,8 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
+from framer.testing._failures import CheckFailed, again, describe, short
 from framer.testing._values import value_of
 
 __all__ = [
@@ -26,8 +27,13 @@ __all__ = [
     "Subject",
     "Transcript",
     "drain",
+    "require_end",
     "transcript",
 ]
+
+
+MOST_EVENTS: Final = 100_000
+"""More events than this, and ten for each byte, and the subject is taken never to stop."""
 
 
 class NotASubject(TypeError):
@@ -91,6 +97,7 @@ def transcript(make: Make, chunks: Iterable[bytes], *, eof: bool = True) -> Tran
 
     Raises:
         NotASubject: ``feed`` or ``close`` returned something that is not iterable.
+        CheckFailed: the events do not end: there are 100,000 of them, and ten for each byte.
 
     >>> from framer import Framer
     >>> from framer.testing import framer_subject, transcript
@@ -114,7 +121,27 @@ def transcript(make: Make, chunks: Iterable[bytes], *, eof: bool = True) -> Tran
         offsets.append(offset)
         values.append(value_of(event))
         open_events += not ended
+        if len(events) > MOST_EVENTS:
+            require_end(chunks, events)
     return Transcript(chunks, events, offsets, error, error_offset, open_events, values)
+
+
+def require_end(chunks: list[bytes], events: list[Any]) -> None:
+    """Refuse to go on with a subject that gives events for ever.
+
+    Raises:
+        CheckFailed: there are more of them than any parser has from so many bytes.
+    """
+    size = sum(map(len, chunks))
+    if len(events) <= MOST_EVENTS + 10 * size:
+        return
+    raise CheckFailed(
+        f"the events do not end: {len(events)} came out of a stream of {size} bytes,"
+        " and there are more\n\n"
+        f"{describe(chunks)}\n\nthe last was: {short(events[-1], 300)}\n\n"
+        f"{again(f'transcript(make, {chunks!r})')}",
+        split=chunks,
+    )
 
 
 def _play(subject: Subject, chunks: list[bytes], eof: bool) -> Played:  # noqa: FBT001 - private

@@ -3,13 +3,16 @@
 An event that compares by its contents is its own value.
 Many do not: they are plain objects, equal to themselves only.
 Their value is their type and their attributes, so that nobody has to write ``__eq__`` for a test.
-What can change later (a list, a bytearray, a view of a buffer) is copied,
+What can change later (a list, a bytearray, an array, a view of a buffer) is copied,
+in an event that compares by its contents, too,
 so that a value says what came out when it came out.
 """
 
 from __future__ import annotations
 
+import copy
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +25,7 @@ MOST_LEVELS: Final = 12
 """How deep to look into an event; one that refers to itself has no bottom."""
 
 _AS_THEY_ARE = (type, Enum, FunctionType, BuiltinFunctionType, MethodType, ModuleType)
+_CHANGING = (bytearray, memoryview, list, dict, set, deque)
 _NOT_A_NUMBER: Final = "nan"
 
 
@@ -61,14 +65,47 @@ def value_of(thing: Any, levels: int = MOST_LEVELS) -> Any:
 
 def _value_of_object(thing: Any, levels: int) -> Any:
     kind = cast("Any", type(thing))
-    if isinstance(thing, _AS_THEY_ARE) or kind.__eq__ is not object.__eq__:
+    if isinstance(thing, _AS_THEY_ARE):
         return thing
+    if (contents := _contents_of_buffer(thing)) is not None:
+        return Plain(kind, contents)
+    if kind.__eq__ is not object.__eq__:
+        return _as_it_is_now(thing, levels)
     fields = fields_of(thing)
     if isinstance(thing, BaseException):
         fields = {"args": thing.args, **fields}
     if not fields and not hasattr(thing, "__dict__"):
         fields = {"repr": re.sub(r" at 0x\w+", "", repr(thing))}
     return Plain(kind, {name: value_of(f, levels - 1) for name, f in fields.items()})
+
+
+def _contents_of_buffer(thing: Any) -> dict[str, Any] | None:
+    """What is in an array, which may be used again, and need not even compare to a bool."""
+    try:
+        with memoryview(thing) as view:
+            return {"format": view.format, "shape": view.shape, "bytes": view.tobytes()}
+    except TypeError:
+        return None
+
+
+def _as_it_is_now(thing: Any, levels: int) -> Any:
+    """What compares by its contents: itself, or a copy if something in it can change."""
+    if isinstance(thing, set | deque):
+        return copy.copy(cast("object", thing))
+    changing = {
+        name: value_of(field, levels - 1)
+        for name, field in fields_of(thing).items()
+        if isinstance(field, _CHANGING)
+    }
+    if not changing:
+        return thing
+    try:
+        twin = copy.copy(thing)
+        for name, value in changing.items():
+            object.__setattr__(twin, name, value)  # also where it is frozen
+    except (TypeError, AttributeError):  # it can be neither copied nor changed so
+        return thing
+    return twin
 
 
 def fields_of(thing: object) -> dict[str, Any]:
