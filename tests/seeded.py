@@ -27,7 +27,9 @@ from hypothesis import strategies as st
 from framer.testing import (
     CheckFailed,
     Make,
+    Subject,
     Vacuous,
+    callback_subject,
     check_aliasing,
     check_chunking,
     check_coalescing,
@@ -42,7 +44,7 @@ from framer.testing import (
     transcript,
 )
 from framer.testing._chunking import expected
-from framer.testing._merging import Merge, Rules
+from framer.testing._merging import Errors, Merge, Rules
 
 __all__ = [
     "BUGS",
@@ -69,6 +71,8 @@ class Parser:
     merge: Merge = ()
     raises: tuple[type[Exception], ...] = (ValueError,)
     frame_of_size: Callable[[int], bytes] | None = None
+    errors: Errors = "outcome"
+    prompt: bool = True
     tells_half_messages: bool = False
     counts_work: bool = False
 
@@ -305,6 +309,17 @@ class ShortReadIsTheEnd(GoodLines):
         return iter(lines)
 
 
+class KindSeenInTheFirstChunk(GoodLines):
+    def __init__(self) -> None:
+        super().__init__()
+        self.kind: str | None = None
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        self.kind = self.kind or ("new" if data.startswith(b"spam") else "old")
+        for line in super().feed(data):
+            yield self.kind, line
+
+
 class EmptyLineCrashes(GoodLines):
     def feed(self, data: bytes) -> Iterator[Any]:
         for line in super().feed(data):
@@ -317,6 +332,17 @@ class SharedBetweenConnections:
     def feed(self, data: bytes) -> Iterator[bytes]:
         self.buffer.append(data)
         return iter(b"".join(self.buffer).split(CRLF)[:-1])
+
+
+class KeptInTheClass:
+    buffer: ClassVar[bytes] = b""
+
+    def __init__(self) -> None:
+        KeptInTheClass.buffer = b""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        *lines, KeptInTheClass.buffer = (self.buffer + data).split(CRLF)
+        return iter(lines)
 
 
 class QuadraticSearch(GoodLines):
@@ -480,6 +506,42 @@ class OwnBufferHandedOut(GoodRecords):
             yield self.payload
 
 
+class EmptyRecordForEver(GoodRecords):
+    def feed(self, data: bytes) -> Iterator[Any]:
+        self.buffer += data
+        while len(self.buffer) >= 2:
+            (size,) = struct.unpack_from(">H", self.buffer)
+            if len(self.buffer) < 2 + size:
+                return
+            yield bytes(self.buffer[2 : 2 + size])
+            if size:
+                del self.buffer[: 2 + size]
+
+
+class UnmaskedInPlace(GoodRecords):
+    def feed(self, data: Any) -> Iterator[Any]:
+        masked = bytearray(data) if isinstance(data, bytes) else data
+        for place, byte in enumerate(masked):
+            masked[place] = byte ^ 0x20
+        return super().feed(bytes(byte ^ 0x20 for byte in masked))
+
+
+@dataclass
+class Record:
+    payload: list[int]
+
+
+class EventUsedAgain(GoodRecords):
+    def __init__(self) -> None:
+        super().__init__()
+        self.record = Record([])
+
+    def feed(self, data: bytes) -> Iterator[Any]:
+        for payload in super().feed(data):
+            self.record.payload[:] = payload
+            yield self.record
+
+
 # Parsers of what is escaped, encoded, or ended by something longer
 
 
@@ -588,6 +650,64 @@ class HeadersInOneChunk:
                 yield "body", body
 
 
+# Parsers that are good, and do not look it
+
+
+class GoodContinuedLines(GoodLines):
+    """A line that begins with a blank goes on with the one before, which has to wait for it."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        self.buffer += data
+        while (end := re.search(rb"\r\n(?=[^ ])", self.buffer)) is not None:
+            line, self.buffer = self.buffer[: end.start()], self.buffer[end.end() :]
+            yield line.replace(CRLF, b"")
+
+    def close(self) -> Iterator[bytes]:
+        return iter([self.buffer.replace(CRLF, b"")] if self.buffer else [])
+
+
+class GoodWithManyErrors(GoodLines):
+    """Has an error for each kind of fault, and tells the first that it sees, before any line."""
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        *lines, self.buffer = (self.buffer + data).split(CRLF)
+        if len(self.buffer.removesuffix(b"\r")) > LIMIT or any(len(x) > LIMIT for x in lines):
+            raise OverflowError("too long")
+        for line in lines:
+            line.decode("ascii")
+            if b"\0" in line:
+                raise LookupError("no such command")
+        return iter(lines)
+
+    def close(self) -> Iterator[bytes]:
+        if self.buffer:
+            raise EOFError("half a line")
+        return iter(())
+
+
+class CallsBack:
+    """Calls for each piece of a payload, and at the end of it."""
+
+    def __init__(self, calls: Any) -> None:
+        self.calls = calls
+
+    def feed(self, data: bytes) -> None:
+        first, *rest = data.split(b";")
+        for end, piece in [(False, first), *((True, piece) for piece in rest)]:
+            if end:
+                self.calls.on_end()
+            if piece:
+                self.calls.on_data(piece)
+
+    def finish(self) -> None:
+        self.calls.on_eof()
+
+
+def good_callbacks() -> Subject:
+    """Calls back, with payload in as many pieces as there are chunks."""
+    return callback_subject(CallsBack, close="finish")()
+
+
 NEWLINES = (b"a\n", b"b\r\n", b"\n", b"c\rd\n", b"\r\n")
 UTF8 = ("żółć\r\n".encode(), b"plain\r\n", "€\r\n".encode())
 SLIP = (b"spam\xc0", b"\xc0", b"a\xdb\xdcb\xc0", b"\xdb\xdd\xc0")
@@ -597,6 +717,23 @@ GOOD: list[Parser] = [
     Parser(GoodAnyNewline, "any newline", frames=NEWLINES),
     Parser(GoodRecords, "records", frames=RECORDS, tells_half_messages=True),
     Parser(GoodSlip, "SLIP", frames=SLIP),
+    Parser(
+        GoodContinuedLines,
+        "lines that go on",
+        frames=(b"a: b\r\n", b"c: d\r\n e\r\n", b"f:\r\n \r\n g\r\n"),
+        prompt=False,
+    ),
+    Parser(
+        GoodWithManyErrors,
+        "an error for each fault",
+        frames=(b"spam\r\n", b"\r\n", b"\0\r\n", b"\xff\r\n", b"\0" * 20 + CRLF),
+        raises=(OverflowError, LookupError, UnicodeError, EOFError),
+        errors="any",
+        prompt=False,
+        frame_of_size=line_of_size,
+        tells_half_messages=True,
+    ),
+    Parser(good_callbacks, "calls back", frames=(b"spam;", b";", b"eggs and;"), merge=("on_data",)),
 ]
 """Parsers without a bug: what finds one here is wrong."""
 
@@ -642,8 +779,10 @@ BUGS: list[Parser] = [
     Parser(SearchFromTooFar, "the search goes on behind the last byte of the old data"),
     Parser(LastLineLostAtTheEnd, "the last line without an end comes out only sometimes"),
     Parser(ShortReadIsTheEnd, "a read that does not fill the buffer is taken for the last"),
+    Parser(KindSeenInTheFirstChunk, "the first chunk says of which kind the stream is"),
     Parser(EmptyLineCrashes, "an empty message raises IndexError"),
     Parser(SharedBetweenConnections, "the buffer is an attribute of the class"),
+    Parser(KeptInTheClass, "the buffer is an attribute of the class, emptied by each new one"),
     Parser(QuadraticSearch, "each chunk is searched from the start", counts_work=True),
     Parser(QuadraticSlices, "each message copies what is behind it", counts_work=True),
     Parser(NewlineCutInTwo, "CRLF cut in two ends two lines", frames=NEWLINES),
@@ -662,6 +801,9 @@ BUGS: list[Parser] = [
     ),
     Parser(CallersBufferKept, "a view of the caller's buffer is kept"),
     Parser(OwnBufferHandedOut, "what comes out is a buffer that is used again", frames=RECORDS),
+    Parser(EventUsedAgain, "what comes out is an object that is used again", frames=RECORDS),
+    Parser(UnmaskedInPlace, "what is unmasked is written into the buffer fed", frames=RECORDS),
+    Parser(EmptyRecordForEver, "an empty record comes out for ever", frames=RECORDS),
     Parser(EscapeLostAtTheCut, "an escape at the end of a chunk is forgotten", frames=SLIP),
     Parser(
         DotUnstuffedInEachChunk,
@@ -695,8 +837,8 @@ BUGS: list[Parser] = [
 def battery(parser: Parser, data: bytes) -> None:
     """Hold one stream to everything that can be said of any."""
     make, merge = parser.make, parser.merge
-    check_chunking(make, data, merge=merge)
-    check_prefixes(make, data, merge=merge)
+    check_chunking(make, data, merge=merge, errors=parser.errors)
+    check_prefixes(make, data, merge=merge, errors=parser.errors)
     check_aliasing(make, data)
     check_only_raises(make, data, *parser.raises)
 
@@ -704,13 +846,14 @@ def battery(parser: Parser, data: bytes) -> None:
 def once(parser: Parser) -> None:
     """Hold a parser to what needs no stream that was drawn."""
     make, frames = parser.make, parser.frames
-    check_prompt(make, frames)
+    if parser.prompt:
+        check_prompt(make, frames)
     check_coalescing(make, frames[0], merge=parser.merge)
     if parser.frame_of_size is not None:
         check_limit(make, parser.frame_of_size, LIMIT)
     if parser.tells_half_messages:
         ends = accumulate(map(len, frames), initial=0)
-        check_prefixes(make, b"".join(frames), complete=ends)
+        check_prefixes(make, b"".join(frames), errors=parser.errors, complete=ends)
     if parser.counts_work:
         counted: Any = make
         size = len(frames[0])
