@@ -84,6 +84,7 @@ def test_wrong_limits() -> None:
     assert isinstance(caught.value.__cause__, ValueError)
     with pytest.raises(CheckFailed, match="a frame of 10 is refused") as caught:
         check_limit(HalfCounted, line, 10)
+    assert caught.value.split == [b"x" * 10 + b"\r", b"\n"]
     assert caught.value.transcripts[0].error_offset == 11  # with the CR in, and no LF
     with pytest.raises(CheckFailed, match="a frame of 11 passes"):
         check_limit(NotWhole, line, 10)

@@ -28,6 +28,8 @@ from framer.testing._transcripts import Make, Transcript, transcript
 
 __all__ = ["check_chunking", "expected", "require_something", "smallest_split"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 # A subject that fails with one of these at once has mostly been put together wrongly.
 _MISUSE = (TypeError, AttributeError, NameError, NotImplementedError)
 

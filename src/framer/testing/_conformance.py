@@ -38,6 +38,8 @@ from framer.testing._splits import splits
 
 __all__ = ["check_stream"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 Pair: TypeAlias = tuple[Any, Any]
 Case: TypeAlias = Callable[[Any, Any], Coroutine[Any, Any, None]]
 

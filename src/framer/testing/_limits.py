@@ -13,12 +13,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from framer.testing._chunking import require_something
+from framer.testing._chunking import require_something, smallest_split
 from framer.testing._failures import CheckFailed, again, describe, short
 from framer.testing._splits import cut_at, splits
 from framer.testing._transcripts import Make, Transcript, transcript
 
 __all__ = ["check_limit", "check_linear"]
+
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
 
 
 def check_limit(make: Make, frame_of_size: Callable[[int], bytes], limit: int) -> None:
@@ -47,12 +49,15 @@ def check_limit(make: Make, frame_of_size: Callable[[int], bytes], limit: int) -
         for chunks in splits(frame_of_size(size)):
             seen = transcript(make, chunks)
             if seen.error is not None:
-                _fail(f"a frame of {size} is refused, and the limit is {limit}", seen, limit)
+                split = smallest_split(lambda chunks: _refused(make, chunks), chunks)
+                told = f"a frame of {size} is refused, and the limit is {limit}"
+                _fail(told, transcript(make, split), limit)
             require_something(seen)
     for chunks in splits(frame_of_size(limit + 1)):
-        seen = transcript(make, chunks)
-        if seen.error is None:
-            _fail(f"a frame of {limit + 1} passes, and the limit is {limit}", seen, limit)
+        if not _refused(make, chunks):
+            split = smallest_split(lambda chunks: not _refused(make, chunks), chunks)
+            told = f"a frame of {limit + 1} passes, and the limit is {limit}"
+            _fail(told, transcript(make, split), limit)
     try:
         frame = frame_of_size(2 * limit + 1024)
     except (ValueError, OverflowError, struct.error):
@@ -66,6 +71,10 @@ def check_limit(make: Make, frame_of_size: Callable[[int], bytes], limit: int) -
             seen,
             limit,
         )
+
+
+def _refused(make: Make, chunks: list[bytes]) -> bool:
+    return transcript(make, chunks).error is not None
 
 
 def _fail(told: str, seen: Transcript, limit: int) -> None:

@@ -32,6 +32,8 @@ from framer.testing._values import value_of
 
 __all__ = ["ParserMachine"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 
 @dataclass(frozen=True, slots=True)
 class Change:

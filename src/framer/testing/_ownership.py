@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
-from framer.testing._chunking import check_chunking, expected
+from framer.testing._chunking import check_chunking, expected, smallest_split
 from framer.testing._failures import (
     CheckFailed,
     Side,
@@ -22,6 +23,8 @@ from framer.testing._transcripts import Make, Subject, Transcript, drain, transc
 from framer.testing._values import value_of
 
 __all__ = ["check_aliasing", "check_output", "check_roundtrip"]
+
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
 
 T = TypeVar("T")
 
@@ -98,7 +101,7 @@ def check_aliasing(make: Make, data: bytes) -> None:
         plain = transcript(make, chunks)
         _check_unchanged(plain, plain.chunks)
         for view in (False, True):
-            seen = transcript(lambda view=view: _Overwriting(make(), view=view), chunks)  # type: ignore[misc]  # the name is bound at once
+            seen = _overwritten(make, chunks, view=view)
             if isinstance(seen.error, _Written):
                 raise CheckFailed(
                     f"the subject writes into the caller's buffer: {seen.error}\n\n"
@@ -109,8 +112,10 @@ def check_aliasing(make: Make, data: bytes) -> None:
             if isinstance(seen.error, NOT_TAKEN) and not isinstance(plain.error, NOT_TAKEN):
                 continue
             _check_unchanged(seen, seen.chunks)
-            place = rules.difference(plain, seen)
-            if place is not None:
+            if rules.difference(plain, seen) is not None:
+                chunks = smallest_split(partial(_keeps, make, rules, view), chunks)  # noqa: PLW2901 - the same, but smaller
+                plain, seen = transcript(make, chunks), _overwritten(make, chunks, view=view)
+                place = rules.difference(plain, seen) or 0
                 kind = "memoryview" if view else "bytearray"
                 sides = Side("fed bytes", plain), Side(f"a {kind}, used again", seen)
                 raise CheckFailed(
@@ -124,14 +129,27 @@ def check_aliasing(make: Make, data: bytes) -> None:
                 ) from seen.error
 
 
+def _overwritten(make: Make, chunks: list[bytes], *, view: bool) -> Transcript:
+    return transcript(lambda: _Overwriting(make(), view=view), chunks)
+
+
+def _keeps(make: Make, rules: Rules, view: bool, chunks: list[bytes]) -> bool:  # noqa: FBT001 - for partial
+    seen = _overwritten(make, chunks, view=view)
+    return rules.difference(transcript(make, chunks), seen) is not None
+
+
 def _check_alone(make: Make, data: bytes, rules: Rules) -> None:
     """Feed two at once, and see whether the first says what it says when it is alone."""
+
+    def both(chunks: list[bytes]) -> tuple[Transcript, Transcript]:
+        return transcript(make, chunks), transcript(lambda: _Accompanied(make(), make()), chunks)
+
     chunks = cut_at(data, range(1, len(data)))
-    alone = transcript(make, chunks)
-    seen = transcript(lambda: _Accompanied(make(), make()), chunks)
-    place = rules.difference(alone, seen)
-    if place is None:
+    if rules.difference(*both(chunks)) is None:
         return
+    chunks = smallest_split(lambda chunks: rules.difference(*both(chunks)) is not None, chunks)
+    alone, seen = both(chunks)
+    place = rules.difference(alone, seen) or 0
     sides = Side("alone", alone), Side("with another", seen)
     raise CheckFailed(
         "two subjects that are fed in turns disturb each other:"

@@ -31,6 +31,8 @@ from framer.testing._sockets import Buffer, FakeSocket, Sign
 
 __all__ = ["Play", "Script", "ScriptedSocket"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 
 @dataclass(frozen=True, slots=True)
 class Read:

@@ -16,6 +16,8 @@ from typing import Any, Final, Self, TypeAlias
 
 __all__ = ["Buffer", "FakeSocket", "Sign"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 MOST_REFUSALS: Final = 1000

@@ -32,6 +32,8 @@ __all__ = [
     "recorded",
 ]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 Method: TypeAlias = str | Callable[..., Any]
 """The name of a method, or a function of the parser (and of the data, if there is any)."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from framer.testing._chunking import expected, require_something, smallest_split
 from framer.testing._failures import CheckFailed, Side, again, compare, describe, short
@@ -16,6 +17,8 @@ from framer.testing._splits import cut_at, splits
 from framer.testing._transcripts import Make, Transcript, transcript
 
 __all__ = ["check_coalescing", "check_only_raises", "check_prefixes", "check_prompt"]
+
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
 
 
 def check_prompt(make: Make, frames: Iterable[bytes]) -> None:
@@ -133,9 +136,10 @@ def check_prefixes(
         seen = transcript(make, chunks)
         _check_begins(rules, chunks, seen, whole)
         for way in (cut_at(data[:size], range(1, size)), cut_at(data[:size], (max(size - 1, 0),))):
-            other = transcript(make, way)
-            place = rules.difference(seen, other)
-            if place is not None:
+            if rules.difference(seen, transcript(make, way)) is not None:
+                way = smallest_split(partial(_differs, make, rules, seen), way)  # noqa: PLW2901 - the same, but smaller
+                other = transcript(make, way)
+                place = rules.difference(seen, other) or 0
                 table = compare(Side("in one piece", seen), Side("cut", other), rules, place)
                 raise CheckFailed(
                     f"after {size} bytes of {len(data)} the stream ends,"
@@ -155,6 +159,10 @@ def check_prefixes(
                 split=chunks,
                 transcripts=[seen],
             )
+
+
+def _differs(make: Make, rules: Rules, seen: Transcript, chunks: list[bytes]) -> bool:
+    return rules.difference(seen, transcript(make, chunks)) is not None
 
 
 def _check_begins(rules: Rules, chunks: list[bytes], seen: Transcript, whole: Transcript) -> None:
@@ -263,10 +271,11 @@ def check_only_raises(make: Make, data: bytes, *exceptions: type[Exception]) -> 
 def _fail_raising(make: Make, split: list[bytes], allowed: tuple[type[Exception], ...]) -> None:
     seen = transcript(make, split)
     error = seen.error
-    names = ", ".join(kind.__name__ for kind in allowed) or "nothing"
+    names = ", ".join(kind.__name__ for kind in allowed)
+    may = f"only {names} may" if names else "no exception may"
     where = "".join(traceback.format_exception(error)[-2:]) if error is not None else ""
     raise CheckFailed(
-        f"{type(error).__name__} came out, and only {names} may\n\n"
+        f"{type(error).__name__} came out, and {may}\n\n"
         f"{describe(split)}\n\n{where.rstrip()}\n\n{again(f'transcript(make, {split!r}).error')}",
         split=split,
         transcripts=[seen],

@@ -31,6 +31,8 @@ __all__ = [
     "transcript",
 ]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 
 MOST_EVENTS: Final = 100_000
 """More events than this, and ten for each byte, and the subject is taken never to stop."""

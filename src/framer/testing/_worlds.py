@@ -16,6 +16,8 @@ from framer.testing._transcripts import Make, Played, Raised, drain
 
 __all__ = ["FakeTransport", "protocol_subject", "recv_subject"]
 
+__tracebackhide__ = True  # pytest shows the line of the test, and what the failure says
+
 
 # asyncio.Protocol
 
