@@ -265,7 +265,8 @@ class Programs(RuleBasedStateMachine):
 
 
 TestPrograms = Programs.TestCase
-TestPrograms.settings = settings(max_examples=300, stateful_step_count=40)
+# A hundred by default, and very many in the profile `thorough`.
+TestPrograms.settings = settings(stateful_step_count=40)
 
 
 def test_the_model_is_not_vacuous() -> None:

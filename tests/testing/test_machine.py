@@ -120,11 +120,11 @@ class Raises(Lines):
         return lines
 
 
-def machine(subject: type[Any]) -> type[ParserMachine]:
+def machine(subject: type[Any], wire: st.SearchStrategy[bytes] = WIRE) -> type[ParserMachine]:
     """Make a machine that drives it."""
 
     class Machine(ParserMachine):
-        streams: ClassVar[st.SearchStrategy[bytes]] = WIRE
+        streams: ClassVar[st.SearchStrategy[bytes]] = wire
 
         def make(self) -> Subject:
             made: Subject = subject()
@@ -143,12 +143,16 @@ def test_parsers_without_fault(machine_class: type[ParserMachine]) -> None:
     run_state_machine_as_test(machine_class, settings=SETTINGS)
 
 
-@pytest.mark.parametrize("subject", [LosesCr, Pausing, LastLine, Raises])
-def test_parsers_with_a_fault(subject: type[Any]) -> None:
+@pytest.mark.parametrize(
+    ("subject", "wire"),
+    [(LosesCr, WIRE), (Pausing, WIRE), (LastLine, st.just(b"a\r\nbc")), (Raises, WIRE)],
+    ids=["cut", "pause", "end", "error"],
+)
+def test_parsers_with_a_fault(subject: type[Any], wire: st.SearchStrategy[bytes]) -> None:
     """The failure has both transcripts, and the chunks to make it again."""
     more = settings(SETTINGS, max_examples=300)
     with pytest.raises(CheckFailed, match=r"with few feeds .* as it was fed") as caught:
-        run_state_machine_as_test(machine(subject), settings=more)
+        run_state_machine_as_test(machine(subject, wire), settings=more)
     assert caught.value.split
     assert caught.value.difference is not None
 
