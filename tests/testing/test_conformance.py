@@ -19,7 +19,7 @@ import framer_adapters.anyio as of_anyio
 import framer_adapters.asyncio as of_asyncio
 import framer_adapters.blocking as of_blocking
 import framer_adapters.trio as of_trio
-from framer import FramerError, UsageError
+from framer import FramerError, IncompleteFrame, UsageError
 from framer.testing import CheckFailed, check_stream
 from framer.testing._conformance import _run
 
@@ -120,6 +120,63 @@ class FramingEnd(Broken):
             raise FramerError from exc
 
 
+class LosesCr(Broken):
+    """Gives frames without a CR that is payload."""
+
+    def receive_frame(self) -> bytes:
+        """Lose it."""
+        return super().receive_frame().replace(b"\r", b"")
+
+
+class Delays(Broken):
+    """Keeps the caller's bytearray until the next send."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self.kept: list[Any] = []
+
+    def send(self, data: Any) -> None:
+        """Keep it, or send what was kept first."""
+        if isinstance(data, bytearray):
+            self.kept.append(data)
+            return
+        super().send(b"".join([*self.kept, data]))
+        self.kept.clear()
+
+
+class Leaks(Broken):
+    """Refuses a frame, and sends it all the same."""
+
+    def send_frame(self, payload: bytes) -> None:
+        """Send it."""
+        try:
+            super().send_frame(payload)
+        except ValueError:
+            self.send(payload)
+            raise
+
+
+class ForgetsPart(Broken):
+    """Does not say what there was of a frame."""
+
+    def receive_frame(self) -> bytes:
+        """Forget it."""
+        try:
+            return super().receive_frame()
+        except IncompleteFrame as exc:
+            exc.partial = b""
+            raise
+
+
+class ClosesAtOnce(Broken):
+    """Loses what was pushed when it is closed."""
+
+    def close(self) -> None:
+        """Lose it."""
+        self.output.discard()
+        super().close()
+
+
 class LosesOutput(Broken):
     """Loses what was pushed."""
 
@@ -142,6 +199,11 @@ def pair_of(kind: type[of_blocking.FramedStream]) -> Callable[[], tuple[Any, Any
 @pytest.mark.parametrize(
     ("kind", "told"),
     [
+        (LosesCr, "Frames come out, in order.*b'eggsand"),
+        (Delays, "as they were when they were sent.*it was b'XXXtwothree'"),
+        (Leaks, "as they were when they were sent.*MalformedFrame"),
+        (ForgetsPart, "is incomplete, and says what there was.*it was b''"),
+        (ClosesAtOnce, "and with the close.*it was \\[\\]"),
         (NoEnd, "At the end of the stream iteration ends.*should have been raised, and b''"),
         (FramingEnd, "no framing error"),
         (LosesOutput, "What was pushed to `output`.*it was b'two', and should have been b'onetwo'"),
