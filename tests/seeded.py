@@ -945,7 +945,7 @@ def examples_of(
         deadline=None,
         derandomize=False,
         phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
     @given(drawn(frames))
     def run(example: Any) -> None:

@@ -147,7 +147,7 @@ class Delays(Broken):
 class Leaks(Broken):
     """Refuses a frame, and sends it all the same."""
 
-    def send_frame(self, payload: bytes) -> None:
+    def send_frame(self, payload: Any) -> None:
         """Send it."""
         try:
             super().send_frame(payload)

@@ -103,7 +103,7 @@ class Keeping:
     def __init__(self) -> None:
         self.pieces: list[Any] = []
 
-    def feed(self, data: bytes) -> list[bytes]:
+    def feed(self, data: Any) -> list[bytes]:
         """Join them."""
         self.pieces.append(data)
         if data[-1] != 10:
