@@ -82,6 +82,8 @@ def test_pieces_of_payload(pieces: list[bytes]) -> None:
     """However many pieces there are, joined they are one."""
     whole = b"".join(pieces)
     assert values([Data], *map(Data, pieces)) == [Data(whole)]
+    assert same(told(*map(Data, pieces)), told(Data(whole)), [Data]) is None
+    assert same(told(*map(Data, pieces), 1), told(Data(whole), 2), [Data]) == 1
     assert values([bytes], *pieces) == [whole]
     assert values(["write"], *(("write", piece) for piece in pieces)) == [("write", whole)]
     assert values(["write"], *(("write", piece) for piece in pieces), ("close",))[1:] == [
