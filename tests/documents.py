@@ -105,6 +105,8 @@ def docstrings() -> Iterator[Document]:
         module = importlib.import_module(name)
         assert module.__file__ is not None
         path = Path(module.__file__)
+        if path.suffix != ".py":  # compiled: the source lies beside it
+            path = path.with_name(name.rpartition(".")[2] + ".py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if not isinstance(node, Definition):
                 continue
