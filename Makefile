@@ -4,6 +4,7 @@
 # make test ARGS="-n0 --pdb"      in one process, as a debugger wants it
 # make test PYTHON=python3.13     makes .venv with that Python (after a `make clean`)
 # make fuzz SECONDS=600           fuzzes each target for so long; TARGET=twins one of them
+# make mutants MODULE=_scanners   tries the mutants of one module of the core only
 # make soak MINUTES=5             soaks each adapter for so long; ADAPTER=trio CONNECTIONS=5000
 
 PYTHON ?=
@@ -12,6 +13,7 @@ SECONDS = 60
 TARGET =
 QUICK ?=
 MINUTES = 2
+MODULE =
 CONNECTIONS = 1000
 ADAPTER =
 PYTHONS = python3 python3.14 python3.13 python3.12 python3.11
@@ -31,7 +33,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 SITE := docs/_build/html
 
-.PHONY: help demo test docs lint format types coverage bench fuzz soak build clean venv
+.PHONY: help demo test docs lint format types coverage bench fuzz mutants soak build clean venv
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -72,6 +74,9 @@ coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its ow
 
 fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
 	@PYTHONPATH=tests $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
+
+mutants: $(VENV)/.has-tests  ## put faults into the core, and see that a test fails (takes hours)
+	@PYTHONPATH=tests:.ci $(PY) -m mutation $(MODULE)
 
 bench: $(VENV)/.has-bench  ## measure speed and memory against others (QUICK=1: in two minutes)
 	@PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)

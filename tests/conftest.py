@@ -4,12 +4,13 @@ The profile `default` gives the same examples on every run, so that a red build 
 The profile `thorough` looks for old ones: `HYPOTHESIS_PROFILE=thorough make test`.
 The profile `coverage` is for `make coverage`, where all runs several times as slowly,
 and which asks only whether each branch is reached.
+The profile `mutation` is for `make mutants`, which runs the same tests thousands of times.
 """
 
 import os
 import signal
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 # A deadline would measure the machine, and a database would make a run depend on the ones before.
 settings.register_profile(
@@ -28,6 +29,15 @@ settings.register_profile(
     settings.get_profile("default"),
     max_examples=25,
     suppress_health_check=[HealthCheck.filter_too_much],
+)
+settings.register_profile(
+    "mutation",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    max_examples=25,
+    phases=[Phase.explicit, Phase.generate],  # that it fails is enough
+    suppress_health_check=list(HealthCheck),  # a mutant is slow, or filters too much
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 

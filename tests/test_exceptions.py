@@ -143,6 +143,21 @@ def test_messages(message: str) -> None:
     assert str(MESSAGES[message]) == message
 
 
+@pytest.mark.parametrize(
+    ("length", "words"),
+    [
+        ((1 << 64) - 1, "18446744073709551615"),
+        (1 << 64, "2**64 or more"),
+        (10**5000, "2**64 or more"),  # which Python refuses to write out
+    ],
+    ids=["64 bits", "65 bits", "5000 digits"],
+)
+def test_lengths_beyond_words(length: int, words: str) -> None:
+    """A length that no machine can have is not written out, so a message cannot be huge."""
+    assert f" announces {words} bytes, " in str(FrameTooLarge(10, length, 3))
+    assert f" of {words} bytes of payload " in str(IncompleteFrame(b"", 0, length, 3))
+
+
 def test_message_follows_the_attributes() -> None:
     """A message is made when it is asked for, so it cannot disagree with the attributes."""
     error = FrameTooLarge(10, None, 3)

@@ -199,7 +199,7 @@ def test_to_bytes() -> None:
     array_itself = array.array("I", [1, 2, 3])
     assert to_bytes(array_itself, "") == array_itself.tobytes()
     array_itself.append(4)  # no view of it is kept, which would lock its size
-    with pytest.raises(TypeError, match="bytes wanted, not int"):
+    with pytest.raises(TypeError, match=r"bytes wanted, not int$"):
         to_bytes(5, "bytes wanted")
     with pytest.raises(TypeError, match="bytes wanted, not str; encode it"):
         to_bytes("text", "bytes wanted")
@@ -260,6 +260,22 @@ def test_close_of_what_was_pushed() -> None:
     assert (lines.closed, inner.closed) == (1, 0)
     pushed(Gives()).close()
     pushed([b"a"]).close()  # has none
+
+
+def test_close_after_an_error() -> None:
+    """A producer that has raised is not being asked any more: it can be closed."""
+
+    class Broken(Gives):
+        def more(self) -> bytes:
+            raise KeyError
+
+    broken = Broken()
+    producer = pushed(broken)
+    assert producer.producer is broken
+    with pytest.raises(KeyError):
+        producer.ask()
+    producer.close()
+    assert broken.closed == 1
 
 
 def test_close_of_an_iterator() -> None:

@@ -95,9 +95,12 @@ def test_defaults() -> None:
     assert scanner.flush(None) is None
     assert scanner.header(None) == scanner.held(None) == b""
     assert scanner.remaining(None) is None
-    assert not scanner.begun(None)
+    assert scanner.begun(None) is False
     assert scanner.trigger is None
-    assert scanner.patience(None) < 0
+    assert scanner.delimiter is None
+    assert scanner.count == 0
+    assert not scanner.found_is_length
+    assert scanner.patience(None) == -1
 
 
 @interpreted
@@ -169,7 +172,7 @@ def test_count_patience(count: int, chunks: list[bytes]) -> None:
     _, payload, remaining = pulled(count, chunks)
     scanner = CountScanner(count)
     assert scanner.trigger is None
-    assert scanner.patience(None) < 0
+    assert scanner.patience(None) == -1
     if payload:
         assert scanner.patience(remaining) == remaining - 1
 
@@ -214,6 +217,16 @@ def test_count_split(count: int, buffer: bytes, data: st.DataObject | None) -> N
     assert frames == expected
     assert rest == start + count * len(expected)
     assert all(type(frame) is bytes for frame in frames)
+
+
+@pytest.mark.parametrize("whole", [31, 32, 33, 63, 64, 65, 100])
+def test_count_splits_many(whole: int) -> None:
+    """So do hundreds of frames, of which many are cut out at a time, from where it starts."""
+    frames = [b"%03d" % number for number in range(whole)]
+    buffer = b"12" + b"".join(frames) + b"34"
+    scanner = CountScanner(3)
+    assert scanner.split(buffer, 2, len(buffer), -1) == (frames, len(buffer) - 2)
+    assert scanner.split(buffer, 2, len(buffer), whole - 1) == (frames[:-1], len(buffer) - 5)
 
 
 @given(st.integers(1, 9), st.binary(max_size=8))

@@ -304,6 +304,12 @@ def test_options_of_wrong_types(make: Callable[[], Terminator]) -> None:
         make()
 
 
+def test_an_option_is_named() -> None:
+    """What is wrong with an option is said by its name."""
+    with pytest.raises(ValueError, match=r"^max_header_size must be at least 1"):
+        LengthFrom(b"\n", length_of, max_header_size=0)
+
+
 @pytest.mark.parametrize("size", range(1, 9))
 @pytest.mark.parametrize("byteorder", ["big", "little"])
 @pytest.mark.parametrize("adjust", [0, -8, 8, -(2**70)])
@@ -496,6 +502,15 @@ def test_union() -> None:
 def test_encode_frame(payload: bytes, terminator: Terminator, frame: bytes) -> None:
     """Every kind writes what its source says."""
     assert encode_frame(payload, terminator) == frame
+
+
+@pytest.mark.parametrize("size", range(1, 9))
+def test_encode_the_largest_length(size: int) -> None:
+    """A prefix of any size is used to its last bit, and not beyond."""
+    prefix = LengthPrefix(size, adjust=3 - (1 << 8 * size))  # for lengths that one can have
+    assert encode_frame(b"ab", prefix) == b"\xff" * size + b"ab"
+    with pytest.raises(ValueError, match=f"does not fit into {size} bytes"):
+        encode_frame(b"abc", prefix)
 
 
 @pytest.mark.parametrize(
