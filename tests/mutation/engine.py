@@ -2,7 +2,7 @@
 
 To start Python, pytest and hypothesis takes longer than most tests do.
 So this process loads what the tests load; a fork of it collects the tests, runs them once
-to see which of them call which function, and forks once more for each mutant.
+to see which of them run which lines, and forks once more for each mutant.
 There the mutant is put in by exchanging the code of one function, and those tests are run,
 the ones that have killed its neighbours first. Nothing is imported anew, no file is changed.
 
@@ -30,10 +30,12 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
 from pathlib import Path
-from types import CodeType, FrameType, FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Literal, TypeAlias
 
+import coverage
 import pytest
 from mutation.operators import Mutant, mutants
 
@@ -63,7 +65,14 @@ class Known:
     """What was seen of a test when there was no mutant."""
 
     seconds: float
-    calls: frozenset[Key]
+    lines: frozenset[int]  # of the module that ran
+
+
+Said: TypeAlias = str | dict[str, Known] | tuple[int, Outcome | None, str]
+"""The test that fails with no mutant; what was seen of the tests; what came of which mutant.
+
+None for one that is to be tried from the beginning.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +151,17 @@ def try_group(group: Group) -> Iterator[Verdict]:
     known: dict[str, Known] = {}
     with contextlib.suppress(EOFError):
         while True:
-            match reader.recv():
-                case str(failed):
-                    raise TestsFailError(failed)
-                case dict(known):
-                    pass
-                case (int(index), "", _):
-                    early.append(group.mutants[index])
-                case (int(index), outcome, killer):
-                    yield Verdict(group.mutants[index], outcome, killer)
+            said: Said = reader.recv()
+            if isinstance(said, str):
+                raise TestsFailError(said)
+            if isinstance(said, dict):
+                known = said
+                continue
+            number, outcome, killer = said
+            if outcome is None:
+                early.append(group.mutants[number])
+            else:
+                yield Verdict(group.mutants[number], outcome, killer)
     process.join()
     if not known:
         raise TestsFailError("they cannot be collected")
@@ -206,8 +217,10 @@ class Killers:
         return self.known[item.nodeid].seconds if item.nodeid in self.known else 1.0
 
     def callers(self, mutant: Mutant, items: list[pytest.Item]) -> list[pytest.Item]:
-        """Choose the tests that call the function."""
-        return [item for item in items if mutant.code in self.known[item.nodeid].calls]
+        """Choose the tests that run the statement."""
+        return [
+            item for item in items if not self.known[item.nodeid].lines.isdisjoint(mutant.lines)
+        ]
 
     def run(self, session: pytest.Session, items: list[pytest.Item]) -> str:
         """Run tests until one fails, and return which; one that does not end ends us."""
@@ -224,7 +237,7 @@ def try_all(
     waiting: Iterable[Mutant], trial: Callable[[Mutant], str], killers: Killers, jobs: int
 ) -> Iterator[Verdict]:
     """Try mutants, some at a time; *trial* returns the test that fails, or ""."""
-    running: dict[Connection, tuple[Mutant, multiprocessing.process.BaseProcess, float]] = {}
+    running: dict[Connection, tuple[Mutant, ForkProcess, float]] = {}
     queue = list(waiting)[::-1]
     while queue or running:
         while queue and len(running) < jobs:
@@ -311,9 +324,7 @@ class Early:
 def try_late(group: Group, writer: Connection) -> None:
     """Try what can be tried after collection, in a fork; and tell what cannot."""
     be_quiet()
-    late = Late(group, writer)
-    sys.setprofile(late.watch)
-    collect(group.tests, group.profile, late)
+    collect(group.tests, group.profile, Late(group, writer))
 
 
 class Late:
@@ -323,22 +334,17 @@ class Late:
         self.group = group
         self.writer = writer
         self.path = group.path
-        self.ran: set[Key] = set()
-
-    def watch(self, frame: FrameType, event: str, _: object) -> None:
-        """Note what runs."""
-        code = frame.f_code
-        if event == "call" and code.co_filename == self.path:
-            self.ran.add((code.co_qualname, code.co_firstlineno))
+        self.watch = coverage.Coverage(data_file=None, include=[self.path], config_file=False)
+        self.watch.start()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Try them."""
-        sys.setprofile(None)
+        self.watch.stop()
         if session.testsfailed:
             return True
         found = functions(self.path)
-        before = frozenset(self.ran)
+        before = frozenset(self.watch.get_data().lines(self.path) or ())
         known = self.learn(session)
         self.writer.send(known)
         if isinstance(known, str):
@@ -348,7 +354,7 @@ class Late:
         late = [mutant for mutant in numbers if mutant.code in found]
         for mutant, number in numbers.items():
             if mutant.code not in found:
-                self.writer.send((number, "", ""))
+                self.writer.send((number, None, ""))
 
         def trial(mutant: Mutant) -> str:
             key = mutant.code
@@ -360,8 +366,8 @@ class Late:
         gc.collect()
         gc.freeze()
         for verdict in try_all(late, trial, killers, self.group.jobs):
-            again = verdict.outcome == "survived" and verdict.mutant.code in before
-            outcome = "" if again else verdict.outcome
+            again = verdict.outcome == "survived" and not before.isdisjoint(verdict.mutant.lines)
+            outcome = None if again else verdict.outcome
             self.writer.send((numbers[verdict.mutant], outcome, verdict.killer))
         return True
 
@@ -370,17 +376,25 @@ class Late:
         reader, writer = FORK.Pipe(duplex=False)
 
         def watched() -> None:
-            known: dict[str, Known] = {}
-            sys.setprofile(self.watch)
+            self.watch.erase()
+            self.watch.start()
+            seconds: dict[str, float] = {}
             for item, following in zip(session.items, [*session.items[1:], None], strict=True):
-                self.ran = set()
+                self.watch.switch_context(item.nodeid)
                 start = time.process_time()
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
-                known[item.nodeid] = Known(time.process_time() - start, frozenset(self.ran))
+                seconds[item.nodeid] = time.process_time() - start
                 if session.testsfailed:
                     writer.send(item.nodeid)
                     os._exit(1)
-            writer.send(known)
+            self.watch.stop()
+            lines: dict[str, set[int]] = defaultdict(set)
+            for line, tests in self.watch.get_data().contexts_by_lineno(self.path).items():
+                for test in tests:
+                    lines[test].add(line)
+            writer.send(
+                {name: Known(took, frozenset(lines[name])) for name, took in seconds.items()}
+            )
             os._exit(0)
 
         process = FORK.Process(target=watched)

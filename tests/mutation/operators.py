@@ -93,7 +93,7 @@ class Mutant:
 
     module: str
     function: str  # its qualified name, or "" outside of all
-    line: int
+    lines: range  # of the statement
     before: str
     after: str
     code: tuple[str, int] | None  # the function whose body it is in: qualified name, first line
@@ -101,6 +101,11 @@ class Mutant:
     owner: Any = field(repr=False)  # the node, or the list in one, that is to be changed …
     key: Any = field(repr=False)  # … at this attribute or index …
     put: Node = field(repr=False)  # … to this
+
+    @property
+    def line(self) -> int:
+        """Where it starts."""
+        return self.lines[0]
 
     @property
     def name(self) -> str:
@@ -171,6 +176,11 @@ class Maker:
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "cast":
             self.visit(node.args[1], node.args, 1)
             return
+        if isinstance(node, ast.JoinedStr) and " " in ast.unparse(node):
+            for index, part in enumerate(node.values):
+                if isinstance(part, ast.FormattedValue):
+                    self.visit(part, node.values, index)
+            return
         but = left_out(node)
         if but is None:
             return
@@ -196,6 +206,13 @@ class Maker:
             isinstance(node, ast.Compare) and isinstance(node.ops[0], turned)
         )
 
+    def lines_of(self, node: Any) -> range:
+        """Say which lines run when the node does: those of its statement, but for a body."""
+        inner: Any = next(n for n in (node, *reversed(self.nodes)) if isinstance(n, ast.stmt))
+        first: int = inner.lineno
+        last: int = inner.body[0].lineno - 1 if hasattr(inner, "body") else inner.end_lineno
+        return range(first, max(first, last) + 1)
+
     def around(self, node: Node) -> str:
         """Say where a constant stands, for by itself it could be anywhere."""
         outer = self.nodes[-1] if self.nodes else node
@@ -206,19 +223,18 @@ class Maker:
     def visit_definition(self, node: ast.FunctionDef | ast.ClassDef, owner: Any, key: Any) -> None:
         """Go into a function or a class."""
         self.names.append(node.name)
-        around, self.nodes = self.nodes, []
+        around, self.nodes = self.nodes, [node]
         for index, decorator in enumerate(node.decorator_list):
             if "final" not in ast.unparse(decorator):
                 others = [*node.decorator_list[:index], *node.decorator_list[index + 1 :]]
                 bare = copy_of(node, decorator_list=others)
                 self.make(node, owner, key, bare, before=f"@{said(decorator)}", after="nothing")
         if isinstance(node, ast.FunctionDef):
-            names = [n.id for n in ast.walk(node) if is_stored(n)]
-            names += [argument.arg for argument in ast.walk(node.args) if is_argument(argument)]
-            self.assigned.append(names)
+            parameters = [part.arg for part in ast.walk(node.args) if isinstance(part, ast.arg)]
+            self.assigned.append([*parameters, *stored(node)])
         self.visit_children(node, but=frozenset({"returns", "body"}))
         if isinstance(node, ast.FunctionDef) and self.code is None:
-            first = min(part.lineno for part in (node, *node.decorator_list))
+            first = min([node.lineno, *(part.lineno for part in node.decorator_list)])
             self.code = (".".join(self.names), first)
             self.visit_body(node)
             self.code = None
@@ -241,7 +257,7 @@ class Maker:
         mutant = Mutant(
             self.module,
             function,
-            node.lineno,
+            self.lines_of(node),
             before,
             after,
             self.code,
@@ -272,7 +288,7 @@ class Maker:
         targets = node.targets if isinstance(node, ast.Assign) else [node.target]
         if node.value is None:
             return False
-        names = [n.id for target in targets for n in ast.walk(target) if is_stored(n)]
+        names = [name for target in targets for name in stored(target)]
         known = self.assigned[-1] if self.assigned else []
         return all(known.count(name) > 1 for name in names)
 
@@ -298,17 +314,17 @@ def left_out(node: Node) -> frozenset[str] | None:
             return None
         case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
             return None
-    return frozenset()
+        case _:
+            return frozenset()
 
 
-def is_stored(node: Node) -> Any:
-    """Whether it is a name that is assigned to."""
-    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-
-
-def is_argument(node: Node) -> Any:
-    """Whether it is a parameter."""
-    return isinstance(node, ast.arg)
+def stored(node: Node) -> list[str]:
+    """Name what is assigned to, as often as it is."""
+    return [
+        part.id
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
+    ]
 
 
 def said(node: Node) -> str:
@@ -326,7 +342,7 @@ def copy_of(node: Any, **changes: Any) -> Any:
     return ast.copy_location(type(node)(**{**parts, **changes}), node)
 
 
-def constant(value: object) -> ast.Constant:
+def constant(value: bool | bytes | int | str | None) -> ast.Constant:
     """Make a node of a value."""
     return ast.Constant(value=value)
 
