@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import gc
 import inspect
+import io
 import itertools
 import time
 import tracemalloc
@@ -1063,3 +1064,118 @@ def test_next_buffer_is_the_same_until_it_is_sent() -> None:
     assert len(out.buffers()) == 2
     out.advance(1)
     assert out.next_buffer() == b"b"
+
+
+# What mutants of the module taught
+
+
+def test_the_smallest_sizes() -> None:
+    """Of a file a byte at a time, to a peer who takes a byte at a time."""
+    out = OutputQueue(chunk_size=1)
+    out.push_producer(io.BytesIO(b"ab"))
+    for byte in (b"a", b"b"):
+        assert out.next_buffer(max_size=1) == byte
+        out.advance(1)
+    assert out.next_buffer(max_size=1) == b""
+
+
+@pytest.mark.parametrize("size", [1.5, True, "1", None])
+def test_next_buffer_checks_its_type(size: Any) -> None:
+    """A size that is no int is refused also where it could pass for one."""
+    out = OutputQueue()
+    out.push(b"a")
+    with pytest.raises(TypeError, match=r"^max_size must be an int"):
+        out.next_buffer(size)
+
+
+def test_the_least_is_said() -> None:
+    """Who passes too little is told what the least is."""
+    out = OutputQueue()
+    with pytest.raises(ValueError, match=r"^max_size must be at least 1"):
+        out.next_buffer(0)
+    with pytest.raises(ValueError, match=r"^n must be at least 0"):
+        out.advance(-1)
+
+
+def test_high_water_itself_is_no_congestion() -> None:
+    """However it is reached: by one push, by several, or by the chunk of a producer."""
+    for pieces in ([b"abcd"], [b"ab", b"cd"], [b"a", b"b", b"cd"]):
+        out = OutputQueue(4)
+        for piece in pieces:
+            out.push(piece)
+        assert not out.congested
+        out.push(b"e")
+        assert out.congested
+    out = OutputQueue(4)
+    out.push_producer([b"abcd", b"abcde"])
+    assert out.next_buffer() == b"abcd"
+    assert not out.congested
+    out.advance(4)
+    assert out.next_buffer() == b"abcde"
+    assert out.congested
+
+
+def test_the_producer_is_the_one_in_front() -> None:
+    """What stands behind it does not matter, be it bytes or another producer."""
+    first, second = [b"a"], [b"b"]
+    out = OutputQueue()
+    out.push_producer(first)
+    out.push_producer(second)
+    assert out.producer is first
+    out.push(b"c")
+    assert out.producer is first
+
+
+def test_on_ready_is_for_something_new() -> None:
+    """No call for what an adapter knows already."""
+    told: list[str] = []
+    out = OutputQueue()
+    out.on_ready = lambda: told.append("ready")
+    out.push_producer([b"ab", PENDING, b"c"])
+    assert told == ["ready"]
+    out.wake()  # nobody waits
+    assert told == ["ready"]
+    out.push(b"d")
+    out.push(b"e")
+    assert out.data_to_send(1) == b"a"
+    out.push_producer([b"f"])  # behind others
+    assert told == ["ready"]
+    out.close_when_done()
+    out.discard()
+    assert told == ["ready"] * 3
+    out.discard()  # it was done before
+    assert told == ["ready"] * 3
+
+
+def test_no_on_ready_behind_what_is_left() -> None:
+    """After a part was sent, up to the end of a push, the queue is not empty."""
+    told: list[str] = []
+    out = OutputQueue()
+    out.push(b"a")
+    out.push(b"b")
+    assert out.data_to_send(1) == b"a"
+    out.on_ready = lambda: told.append("ready")
+    out.push_producer([b"c"])
+    assert not told
+    assert out.data_to_send() == b"b"
+
+
+def test_buffers_end_at_their_limits() -> None:
+    """No empty buffer behind what is allowed, and both limits count, also if they are equal."""
+    out = OutputQueue()
+    for piece in (b"a", b"b", b"c"):
+        out.push(piece)
+    assert out.buffers(max_size=1) == [b"a"]
+    assert out.buffers(2, 2) == [b"a", b"b"]
+    assert out.buffers(2) == [b"a", b"b"]
+
+
+def test_what_is_left_of_a_push_is_no_copy() -> None:
+    """After a partial send the rest is a view of the very bytes that were pushed."""
+    data = bytes(range(100))
+    out = OutputQueue()
+    out.push(data)
+    assert out.data_to_send(1) == data[:1]
+    (rest,) = out.buffers()
+    assert rest == data[1:]
+    assert rest.obj is data
