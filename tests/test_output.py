@@ -771,7 +771,7 @@ def test_memory() -> None:
             del kept
 
     def idle() -> list[OutputQueue]:
-        return [OutputQueue() for _ in range(1000)]
+        return [OutputQueue() for _ in range(400)]
 
     def used() -> list[OutputQueue]:
         queues = idle()
@@ -785,14 +785,31 @@ def test_memory() -> None:
                 out.advance(1)
         return queues
 
+    def sent() -> list[OutputQueue]:
+        queues = idle()
+        for n, out in enumerate(queues):
+            out.push(b"%d" % n)
+            out.push(b"%d" % n)
+            assert out.data_to_send() == b"%d" % n * 2
+        return queues
+
+    def ended() -> list[OutputQueue]:
+        queues = idle()
+        for out in queues:
+            out.push_producer([b"x"])
+            drain(out)
+        return queues
+
     def backlog() -> OutputQueue:
         out = OutputQueue()
         for n in range(10000):
             out.push(b"%d" % n)
         return out
 
-    assert cost(idle) < 250 * 1000
-    assert cost(used) < 250 * 1000
+    assert cost(idle) < 250 * 400
+    assert cost(used) < 250 * 400
+    assert cost(sent) < 250 * 400
+    assert cost(ended) < 250 * 400
     assert cost(backlog) < 80 * 10000
 
 
@@ -1179,3 +1196,52 @@ def test_what_is_left_of_a_push_is_no_copy() -> None:
     (rest,) = out.buffers()
     assert rest == data[1:]
     assert rest.obj is data
+
+
+def test_a_part_of_a_push_is_no_copy() -> None:
+    """Nor is what is shown of one that is larger than what may be shown."""
+    data = bytes(range(100))
+    out = OutputQueue()
+    out.push(data)
+    (part,) = out.buffers(max_size=10)
+    assert part == data[:10]
+    assert part.obj is data
+
+
+def test_what_was_joined_is_gone_from_its_place() -> None:
+    """It is sent once, also if more is pushed before its last byte is out."""
+    out = OutputQueue()
+    out.push(b"spam")
+    out.push(b"eggs")
+    assert out.next_buffer() == b"spameggs"
+    out.advance(7)
+    out.push(b"ham")
+    assert out.next_buffer() == b"s"
+    out.advance(1)
+    assert out.next_buffer() == b"ham"
+
+
+def test_a_push_that_is_too_large_is_shown_in_parts() -> None:
+    """The first of what is left may have more bytes than may be shown."""
+    out = OutputQueue()
+    out.push(b"a")
+    out.push(b"bcd")
+    assert out.data_to_send(1) == b"a"
+    for shown in (b"bc", b"d"):
+        assert out.next_buffer(max_size=2) == shown
+        out.advance(len(shown))
+    assert not out
+
+
+def test_only_what_has_ended_is_removed() -> None:
+    """A producer that empties the queue while it is asked does not take the next with it."""
+
+    class Last:
+        def more(self) -> bytes:
+            out.discard()
+            out.push_producer([b"new"])
+            return b""
+
+    out = OutputQueue()
+    out.push_producer(Last())
+    assert drain(out) == b"new"
