@@ -1081,3 +1081,138 @@ def test_names() -> None:
         _deliver = _deliver_frames = _deliver_events = _run
 
     assert Greedy().feed(b"a\r\n") == [("frame", b"a")]
+
+
+# What mutants of the module taught
+
+
+def test_base_class_wants_whole_frames() -> None:
+    """A channel without hooks says which is missing."""
+    channel = Channel()
+    channel.connection_made()
+    channel.receive_data(b"a\n")
+    assert isinstance(channel.hook_error, NotImplementedError)
+    assert "has to define frame_received()" in str(channel.hook_error)
+
+
+def test_options_of_a_subclass_go_on() -> None:
+    """What a class statement says besides is for the next class in line."""
+
+    class Registered:
+        names: ClassVar[list[str]] = []
+
+        def __init_subclass__(cls, *, name: str = "", **kwargs: object) -> None:
+            super().__init_subclass__(**kwargs)
+            Registered.names.append(name)
+
+    class Named(Channel, Registered, name="here"):
+        pass
+
+    assert Registered.names == ["here"]
+    assert issubclass(Named, Channel)
+
+
+def test_default_of_framing_error_closes() -> None:
+    """An override that calls it has closed the channel, whatever it does to the frame."""
+
+    class Careful(Channel):
+        max_frame_size = 2
+
+        def framing_error(self, exc: FramingError, /) -> None:
+            super().framing_error(exc)
+            self.framer.skip_frame()
+            seen.append(self.closing)
+
+    seen: list[bool] = []
+    channel = Careful()
+    channel.receive_data(b"long\n")
+    assert seen == [True]
+
+
+def test_nothing_is_delivered_after_the_last_word() -> None:
+    """A channel that skips the frame and closes gets no other."""
+
+    class Last(Channel):
+        max_frame_size = 2
+
+        def frame_received(self, frame: bytes, /) -> None:
+            raise AssertionError(frame)
+
+        def framing_error(self, exc: FramingError, /) -> None:
+            self.framer.skip_frame()
+            self.close_when_done()
+
+    channel = Last()
+    channel.receive_data(b"long\nok\n")
+    assert channel.hook_error is None
+    assert channel.closing
+
+
+@pytest.mark.parametrize("method", ["receive_data", "receive_eof", "receive_tls"])
+@pytest.mark.parametrize("hook", ["frame_received", "eof_received", "tls_started"])
+def test_no_hook_may_call_what_is_for_the_adapter(method: str, hook: str) -> None:
+    """Whichever hook it is, and the error says which method it was."""
+
+    class Confused(Channel):
+        pass
+
+    def call(channel: Any, *_: object) -> None:
+        arguments = [b"x"] if method == "receive_data" else []
+        getattr(channel, method)(*arguments)
+
+    setattr(Confused, hook, call)
+    channel = Confused()
+    if hook == "frame_received":
+        channel.receive_data(b"a\n")
+    elif hook == "eof_received":
+        channel.receive_eof()
+    else:
+        channel.start_tls(None)
+        channel.receive_tls()
+    assert isinstance(channel.hook_error, UsageError)
+    assert str(channel.hook_error).startswith(f"{method}() is for the adapter")
+
+
+@pytest.mark.parametrize("hook", ["frame_received", "eof_received"])
+def test_an_interrupt_is_noted_and_goes_on(hook: str) -> None:
+    """It closes the channel, comes out, and leaves it so that the adapter can go on."""
+
+    class Interrupted(Channel):
+        lost = 0
+
+        def connection_lost(self, exc: Exception | None, /) -> None:
+            self.lost += 1
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    setattr(Interrupted, hook, interrupt)
+    channel = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        channel.receive_data(b"a\n") if hook == "frame_received" else channel.receive_eof()
+    assert isinstance(channel.hook_error, KeyboardInterrupt)
+    assert channel.lost == 1
+    channel.receive_data(b"b\n")
+    channel.receive_eof()
+    assert channel.lost == 1
+
+
+def test_no_data_is_no_handshake() -> None:
+    """While TLS is being started, a call with nothing does nothing."""
+    channel = Channel()
+    channel.start_tls(None)
+    channel.receive_data(b"")
+    assert channel.hook_error is None
+
+
+def test_arguments_of_start_tls_are_passed_on() -> None:
+    """Each of them reaches the request."""
+    channel = Channel()
+    channel.framer.receive_data(b"plain")
+    channel.start_tls("context", server_side=True, server_hostname="a.example", leftover="discard")
+    request = channel.tls_request
+    assert request is not None
+    assert request.context == "context"
+    assert request.server_side is True
+    assert request.server_hostname == "a.example"
+    assert channel.framer.buffered == 0

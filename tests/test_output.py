@@ -609,13 +609,15 @@ def test_q5_sizes_are_checked(arguments: dict[str, Any], error: type[Exception])
 
 
 def test_q5_the_defaults() -> None:
-    """64 KiB in memory; 64 KiB of a file at a time; 64 buffers; all by position or by name."""
+    """64 KiB in memory or of a file; 64 buffers, or one of 256 KiB; by position or by name."""
     signature = inspect.signature(OutputQueue)
     assert {name: p.default for name, p in signature.parameters.items()} == {
         "high_water": 65536,
         "low_water": None,
         "chunk_size": 65536,
     }
+    shown = inspect.signature(OutputQueue.next_buffer).parameters["max_size"]
+    assert shown.default == 256 * 1024
     out = OutputQueue()
     for _ in range(66):
         out.push(b"a")

@@ -19,7 +19,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 TUNING = frozenset(
     {
@@ -125,12 +125,12 @@ class Mutant:
 
 def get(owner: Any, key: Any) -> Any:
     """Read an attribute of a node, or an item of a list of them."""
-    return owner[key] if isinstance(owner, list) else getattr(owner, key)
+    return owner[key] if isinstance(key, int) else getattr(owner, key)
 
 
 def put_at(owner: Any, key: Any, value: Any) -> None:
     """Change it."""
-    if isinstance(owner, list):
+    if isinstance(key, int):
         owner[key] = value
     else:
         setattr(owner, key, value)
@@ -162,7 +162,7 @@ class Maker:
             if name in but:
                 continue
             if isinstance(value, list):
-                for index, item in enumerate(value):
+                for index, item in enumerate(cast("list[object]", value)):
                     if isinstance(item, ast.AST):
                         self.visit(item, value, index)
             elif isinstance(value, ast.AST):
@@ -223,7 +223,8 @@ class Maker:
     def visit_definition(self, node: ast.FunctionDef | ast.ClassDef, owner: Any, key: Any) -> None:
         """Go into a function or a class."""
         self.names.append(node.name)
-        around, self.nodes = self.nodes, [node]
+        around = self.nodes
+        self.nodes = [node]
         for index, decorator in enumerate(node.decorator_list):
             if "final" not in ast.unparse(decorator):
                 others = [*node.decorator_list[:index], *node.decorator_list[index + 1 :]]
@@ -327,7 +328,7 @@ def stored(node: Node) -> list[str]:
     ]
 
 
-def said(node: Node) -> str:
+def said(node: Any) -> str:
     """Write a node down, in one line that is not too long."""
     if hasattr(node, "said"):
         return str(node.said)
@@ -422,7 +423,7 @@ def of_subscript(node: ast.Subscript) -> Iterator[Node]:
 
 def of_if(node: Any) -> Iterator[Node]:
     """Always, or never."""
-    if not isinstance(node.test, ast.Constant):
+    if not isinstance(node.test, ast.Constant) and "TYPE_CHECKING" not in ast.unparse(node.test):
         yield copy_of(node, test=constant(value=True))
         yield copy_of(node, test=constant(value=False))
 
