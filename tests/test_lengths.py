@@ -1016,3 +1016,87 @@ def test_length_of_is_asked_once() -> None:
     feed(b"abcde", 5)
     assert feed.frames == [(b"abcde", 5)]
     assert length_of.headers == [b"x"]
+
+
+# -- What mutants of the module taught -------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [0, 1, 126, 127, 128, 129, 16383, 16384])
+def test_varint_where_it_gets_longer(size: int) -> None:
+    """Just below and just above, many frames at once and piece by piece, they come back."""
+    frames = [bytes(size)] * 9
+    stream = b"".join(encode_frame(frame, VarintPrefix()) for frame in frames)
+    framer = Framer(VarintPrefix())
+    framer.receive_data(stream)
+    assert list(framer.frames()) == frames
+    step = 1 if size < 200 else 5000
+    pieces: list[bytes] = []
+    for start in range(0, len(stream), step):
+        framer.receive_data(stream[start : start + step])
+        pieces += framer.frames()
+    assert pieces == frames
+
+
+@pytest.mark.parametrize("before", [0, 1, 3, 10])
+def test_varint_that_one_byte_completes(before: int) -> None:
+    """After any number of frames, the last byte of the prefix of an empty one is enough."""
+    framer = Framer(VarintPrefix())
+    for _ in range(before):
+        framer.receive_data(b"\x01a\x01b")
+        assert list(framer.frames()) == [b"a", b"b"]
+    framer.receive_data(b"\x01c\x01d\x80")
+    assert list(framer.frames()) == [b"c", b"d"]
+    framer.receive_data(b"\x00")
+    assert list(framer.frames()) == [b""]
+
+
+@pytest.mark.parametrize("adjust", [-1, -2, -3])
+def test_length_just_below_zero(adjust: int) -> None:
+    """A field that does not even count itself is malformed, by however little."""
+    framer = Framer(LengthPrefix(1, adjust=adjust))
+    framer.receive_data(bytes([-adjust, -adjust - 1]))
+    assert framer.next_frame() == b""
+    with pytest.raises(MalformedFrame) as caught:
+        framer.next_frame()
+    assert caught.value.position == 1
+
+
+@pytest.mark.parametrize("byteorder", ["big", "little"])
+@pytest.mark.parametrize("size", range(1, 9))
+def test_length_prefix_of_every_size(size: int, byteorder: Any) -> None:
+    """All bytes of the field count, in their order, and no other."""
+    prefix = LengthPrefix(size, byteorder)
+    frames = [b"abc", b"", bytes(200), b"d"]
+    stream = b"".join(len(frame).to_bytes(size, byteorder) + frame for frame in frames)
+    framer = Framer(prefix)
+    framer.receive_data(stream)
+    assert list(framer.frames()) == frames
+
+
+@pytest.mark.parametrize("lead", [b"", b"1:a,", b"1:a,2:bc,"])
+@pytest.mark.parametrize(
+    ("bad", "index"),
+    [
+        (b":a,", 0),
+        (b"/:a,", 0),
+        (b"1/:a,", 1),
+        (b"1;:a,", 1),
+        (b"+1:a,", 0),
+        (b" 1:a,", 0),
+        (b"1 :a,", 1),
+        (b"1_0:abcdefghij,", 1),
+        (b"01:a,", 1),
+        (b"1234567890:", 9),
+        (b"1:abcd", 3),
+    ],
+)
+def test_netstring_that_is_none(lead: bytes, bad: bytes, index: int) -> None:
+    """Where it is whole as well it is malformed, at the very byte, behind any good ones."""
+    framer = Framer(Netstring())
+    framer.receive_data(lead + bad)
+    for _ in range(lead.count(b",")):
+        assert framer.next_frame() is not None
+    with pytest.raises(MalformedFrame) as caught:
+        framer.next_frame()
+    assert caught.value.position == len(lead) + index
+    assert caught.value.frame_start == len(lead)
