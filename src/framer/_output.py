@@ -158,7 +158,7 @@ class OutputQueue:
             self._append(data, len(data))
         else:  # Without a deque, which is for more than one.
             self._head = data
-            self._size = size = self._size + len(data)
+            self._size = size = len(data)
             if size > self._high_water:
                 self._congested = True
             if self.on_ready is not None:
