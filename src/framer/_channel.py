@@ -121,7 +121,6 @@ class Channel:
         TypeError, ValueError: when a channel is made: its settings are not what `Framer` takes.
     """
 
-    __module__ = "framer"
     __slots__ = (
         "__closed",
         "__delivering",

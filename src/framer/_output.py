@@ -71,7 +71,6 @@ class OutputQueue:
             An adapter has no other way to learn of these; it should take a note, and send later.
     """
 
-    __module__ = "framer"
     __slots__ = (
         "_chunk_size",
         "_congested",
@@ -257,7 +256,6 @@ class OutputQueue:
         if type(max_size) is not int or max_size < 1:
             check_int("max_size", max_size, at_least=1)
         if self._items and not (self._head and (self._offset or self._shown)):
-            self._shown = 0
             self._pull()
             if self._items:
                 self._join(self._items, max_size)

@@ -44,8 +44,6 @@ __all__ = ["PENDING", "Chunk", "Pending", "Producer", "PushedProducer", "close_a
 class Pending(Enum):
     """The type of `PENDING`, for annotations."""
 
-    __module__ = "framer"
-
     PENDING = "PENDING"
 
     def __repr__(self) -> str:
