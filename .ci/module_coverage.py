@@ -19,9 +19,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -31,6 +32,9 @@ PACKAGES = {
     ROOT / "src" / "framer": ROOT / "tests",
     ROOT / "adapters" / "framer_adapters": ROOT / "tests" / "adapters",
 }
+
+# They take long, and others reach what they reach.
+LEFT_OUT = ("-k", "not time_is_linear")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class Result:
     percent: float | None = None
     missing: str = ""
     output: str = ""
+    seconds: float = 0
 
     @property
     def ok(self) -> bool:
@@ -97,8 +102,10 @@ def measure(module: Module) -> Result:
     """Run a module's own tests under coverage, and see what they reached."""
     if not module.tests:
         return Result(module, missing=f"no test file test_{module.name}.py")
+    before = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
-        return measure_in(module, Path(folder))
+        result = measure_in(module, Path(folder))
+    return replace(result, seconds=time.monotonic() - before)
 
 
 def measure_in(module: Module, folder: Path) -> Result:
@@ -111,7 +118,7 @@ def measure_in(module: Module, folder: Path) -> Result:
     }
     coverage = (sys.executable, "-m", "coverage")
     steps = (
-        [*coverage, "run", "-m", "pytest", "-q", *map(str, module.tests)],
+        [*coverage, "run", "-m", "pytest", "-q", *LEFT_OUT, *map(str, module.tests)],
         [*coverage, "json", "--quiet", f"--include={module.path}", "-o", str(report)],
     )
     for step in steps:
@@ -148,7 +155,8 @@ def main() -> int:
         for result in pool.map(measure, chosen):
             results.append(result)
             percent = "  --  " if result.percent is None else f"{result.percent:5.1f}%"
-            print(f"{percent}  {result.module.label:42} {result.missing}".rstrip(), flush=True)
+            label = f"{result.module.label:42} {result.seconds:4.0f} s"
+            print(f"{percent}  {label}  {result.missing}".rstrip(), flush=True)
             print(result.output, end="")
     bad = [result.module.label for result in results if not result.ok]
     if bad or not results:

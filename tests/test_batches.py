@@ -223,6 +223,28 @@ def test_a_change_of_terminator_between_two_events(taken: int) -> None:
     assert next(loop) == Data((b"a\n\nbc\n" + b"d\n" * 9)[len(seen) :])
 
 
+def test_a_batch_that_the_limit_cut_short_is_gone_on_with() -> None:
+    """A loop that is left in the middle of it, with more in the buffer than it was cut from."""
+    frames = [b"%05d" % number for number in range(3000)]
+    framer = Framer(max_frame_size=100)
+    framer.receive_data(b"".join(frame + b"\n" for frame in frames))
+    out: list[bytes] = []
+    while some := list(itertools.islice(framer.frames(), 7)):
+        out += some
+    assert out == frames
+
+
+def test_terminators_by_turns_in_one_large_chunk() -> None:
+    """What is used up of it is let go on the way."""
+    framer = Framer(b"\n", max_frame_size=None)
+    framer.receive_data(b"5\nhello" * 30_000)
+    out: list[bytes] = []
+    for frame in framer.frames():
+        out.append(frame)
+        framer.terminator = b"\n" if len(out) % 2 == 0 else int(frame)
+    assert out == [b"5", b"hello"] * 30_000
+
+
 def test_more_is_announced_than_any_patience_has() -> None:
     """The header of a giant frame came, and its payload comes in two pieces."""
     framer = Framer(LengthPrefix(4), max_frame_size=None)

@@ -741,7 +741,7 @@ def byte_by_byte_shown(out: OutputQueue) -> None:
 
 @pytest.mark.parametrize("take", [byte_by_byte, byte_by_byte_shown])
 @pytest.mark.parametrize("kind", ["one push", "small pushes", "small chunks", "small producers"])
-def test_linear(kind: str, take: Callable[[OutputQueue], None]) -> None:
+def test_time_is_linear(kind: str, take: Callable[[OutputQueue], None]) -> None:
     """A peer that takes one byte at a time costs linear time, whatever it takes them of."""
 
     def work(n: int) -> None:
