@@ -795,12 +795,20 @@ def test_memory() -> None:
             assert out.data_to_send() == b"%d" % n * 2
         return queues
 
+    def shown() -> list[OutputQueue]:
+        queues = idle()
+        for n, out in enumerate(queues):
+            out.push(b"%d" % n)
+            out.push(b"%d" % n)
+            assert out.next_buffer() == out.data_to_send()
+        return queues
+
     def ended() -> list[OutputQueue]:
         queues = idle()
         for out in queues:
             out.push_producer([b"x"])
-            while shown := out.next_buffer():
-                out.advance(len(shown))
+            while piece := out.next_buffer():
+                out.advance(len(piece))
         return queues
 
     def backlog() -> OutputQueue:
@@ -812,6 +820,7 @@ def test_memory() -> None:
     assert cost(idle) < 250 * 400
     assert cost(used) < 250 * 400
     assert cost(sent) < 250 * 400
+    assert cost(shown) < 250 * 400
     assert cost(ended) < 250 * 400
     assert cost(backlog) < 80 * 10000
 

@@ -204,7 +204,7 @@ class OutputQueue:
         data = self._head
         if data and max_size is None and not (self._items or self._offset):
             # All there is, in one piece, as it is after one answer (bench: line echo).
-            self._head = b""
+            self._head, self._items = b"", None
             self._size = self._shown = 0
             self._congested = False
             return data
