@@ -92,6 +92,7 @@ def run_tests(session: nox.Session, *files: str) -> None:
 def leave_sources(session: nox.Session, sdist: Path) -> None:
     """Go to the tests of the sdist, with no source in reach, so that they try what is installed."""
     tree = Path(session.create_tmp()) / sdist.name.removesuffix(".tar.gz")
+    session.env.pop("TMPDIR", None)  # which create_tmp() sets, too deep for the path of a socket
     shutil.rmtree(tree, ignore_errors=True)
     shutil.unpack_archive(sdist, tree.parent)
     shutil.rmtree(tree / "src")

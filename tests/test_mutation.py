@@ -13,6 +13,9 @@ from mutation.operators import Mutant, mutants
 import framer
 from framer import _tls
 
+# Where the tests run against what is installed there are none.
+needs_sources = pytest.mark.skipif(not SOURCE.is_dir(), reason="mutants are made of the sources")
+
 
 def made(source: str) -> list[Mutant]:
     """Make the mutants of a module."""
@@ -128,6 +131,7 @@ def test_a_mutant_has_one_fault() -> None:
     assert names_of(first)["f"](0) == 1
 
 
+@needs_sources
 def test_code_is_exchanged() -> None:
     """The function that a mutant changes is found: where it is used, and in the compiled mutant."""
     path = str(SOURCE / "_tls.py")
@@ -141,12 +145,14 @@ def test_code_is_exchanged() -> None:
     assert framer.Channel.start_tls.__globals__["TlsRequest"] is _tls.TlsRequest
 
 
+@needs_sources
 def test_the_core_has_tests() -> None:
     """Every module of the core is mutated, and has tests that are to notice."""
     assert {"_framer", "_batches", "_reader", "_output", "_channel", "_tls"} <= core().keys()
     assert all(core().values())
 
 
+@needs_sources
 def test_explanations() -> None:
     """Each says which function of which module it is about, and why."""
     groups = tomllib.loads(EXPLAINED.read_text(encoding="utf-8"))
