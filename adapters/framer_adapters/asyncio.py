@@ -25,7 +25,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Self, TypeAlias, cast
+from typing import Final, Self, TypeAlias, cast
 
 from framer import Channel, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
@@ -43,6 +43,12 @@ from framer_adapters._sockets import listen, remove_unix_socket
 from framer_adapters._stream import AsyncFramedBase, BusyGuard
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel", "Server"]
+
+_ACCEPTS_AT_ONCE: Final = 1
+"""What asyncio takes a backlog for, too: how often it accepts before others have their turn.
+
+Without descriptors it tries as often all the same, logs as many errors, and sets as many timers.
+"""
 
 
 class FramedStream(AsyncFramedBase):
@@ -179,7 +185,8 @@ class Server:
         factory = accept if tls is None else accept_tls
         try:
             for sock in self.sockets:
-                self._servers.append(await create(factory, sock=sock, backlog=socket.SOMAXCONN))
+                self._servers.append(await create(factory, sock=sock, backlog=_ACCEPTS_AT_ONCE))
+                sock.listen(socket.SOMAXCONN)  # which is what the kernel takes a backlog for
         except BaseException:
             self.close()
             raise
