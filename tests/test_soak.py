@@ -102,3 +102,17 @@ def test_what_is_left_is_told() -> None:
     assert soaking.left(before, before) == []
     now = {"open": 1, "descriptors": 9, "threads": 3, "alive": {"Channel": 2}}
     assert len(soaking.left(now, before)) == 4
+
+
+@pytest.mark.parametrize("adapter", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("starved", [False, True])
+@pytest.mark.parametrize("verified", [0, 1])
+def test_who_is_turned_away(adapter: str, starved: bool, verified: int, server: Any) -> None:
+    """Only libuv may close a peer that was not heard, and only when it has no descriptors."""
+    client, _ = server
+    client.outcome, client.verified = "reset", verified
+    tally = soaking.Tally(adapter)
+    tally.note(client, starved=starved)
+    excused = adapter == "uvloop" and starved and not verified
+    assert tally.turned_away == excused
+    assert tally.problems == ([] if excused else ["reset"])

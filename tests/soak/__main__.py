@@ -55,6 +55,15 @@ SHARE = 512 << 10
 THREADED = 1000
 """How many connections at the most where each has a thread."""
 
+TURNS_AWAY = {"uvloop"}
+"""Where who comes while there are no descriptors is closed at once, and not kept waiting.
+
+It is libuv that does; the adapter never hears of it. Whoever was heard is not excused by this.
+"""
+
+AFTERWARDS = 2.0
+"""How many seconds later a peer may come to know of it."""
+
 
 @dataclass
 class Tally:
@@ -62,16 +71,19 @@ class Tally:
 
     adapter: str
     ended: Counter[str] = field(default_factory=Counter[str])
+    turned_away: int = 0
     verified: int = 0
     problems: list[str] = field(default_factory=list[str])
     rounds: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     gap: float = 0.0  # the longest time in which we did nothing ourselves
 
-    def note(self, client: Client) -> None:
-        """A peer has ended."""
+    def note(self, client: Client, *, starved: bool) -> None:
+        """A peer has ended, perhaps while the server had no descriptors."""
         self.ended[client.kind] += 1
         self.verified += client.verified
-        if client.outcome and len(self.problems) < 20:
+        if client.outcome and not client.verified and starved and self.adapter in TURNS_AWAY:
+            self.turned_away += 1
+        elif client.outcome and len(self.problems) < 20:
             self.problems.append(client.outcome)
 
 
@@ -126,6 +138,7 @@ class Crowd:
         self.selector = selectors.DefaultSelector()
         self.clients: dict[Client, int] = {}  # and what each of them waits for
         self.swept = self.turned = time.monotonic()
+        self.starved = 0.0  # when the server had no descriptors last
 
     def turn(self) -> None:
         """Let whoever can do something."""
@@ -163,7 +176,7 @@ class Crowd:
             self._wait_for(client, 0)
             del self.clients[client]
             client.close()
-            self.tally.note(client)
+            self.tally.note(client, starved=now - self.starved < AFTERWARDS)
 
     def _wait_for(self, client: Client, events: int) -> None:
         before, self.clients[client] = self.clients[client], events
@@ -186,6 +199,8 @@ def soak_round(server: Server, crowd: Crowd, connections: int, seconds: float) -
         for _ in range(min(int(elapsed * RATE) - came, connections - len(crowd.clients), AT_ONCE)):
             crowd.come()
         came = int(elapsed * RATE)  # who did not fit in does not come later
+        if starving:
+            crowd.starved = time.monotonic()
         crowd.turn()
         yield elapsed / seconds
     if starving:
@@ -272,7 +287,7 @@ def report(tally: Tally, console: Console) -> None:
         f"\n[bold]{tally.adapter}[/bold]: {tally.ended.total():,} peers, "
         f"{last['most']:,} at a time, {last['frames']:,} frames, "
         f"{tally.verified / 1e6:,.1f} MB came back as they should; "
-        f"{last['starved']} accepts without descriptors; "
+        f"{last['starved']} accepts without descriptors, {tally.turned_away} turned away; "
         f"{last['descriptors']} descriptors; {last['peak'] / 1e6:.0f} MB at the worst, "
         f"after each round {sizes} MB",
         highlight=False,
