@@ -76,7 +76,7 @@ fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
 	@PYTHONPATH=tests $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
 
 mutants: $(VENV)/.has-tests  ## put faults into the core, and see that a test fails (takes hours)
-	@PYTHONPATH=tests:.ci $(PY) -m mutation $(MODULE)
+	@PYTHONPATH=tests:.ci $(PY) -m mutation $(MODULE) $(ARGS)
 
 bench: $(VENV)/.has-bench  ## measure speed and memory against others (QUICK=1: in two minutes)
 	@PYTHONPATH=tests $(PY) -m bench $(if $(QUICK),--quick) $(ARGS)

@@ -2,6 +2,7 @@
 
     make mutants                     all modules of the core; this takes an hour or more
     make mutants MODULE=_scanners    one of them
+    make mutants ARGS=--own          with the tests of its own module alone: soon done, and stricter
 
 Each mutant (see operators.py) has to be killed by the tests of its own module,
 else by those of the whole core, else `explained.toml` says why nothing can tell it apart.
@@ -60,13 +61,13 @@ def explained(module: str) -> set[str]:
     return {f"{group['function']}: {change}" for group in groups for change in group["mutants"]}
 
 
-def try_module(tally: Tally, tests: dict[str, list[str]], jobs: int) -> Iterator[Outcome]:
+def try_module(tally: Tally, own: list[str], others: list[str], jobs: int) -> Iterator[Outcome]:
     """Try all mutants of a module, and say what comes of one after the other."""
     known = explained(tally.module)
     made = mutants_of(tally.module)
     tally.needless = known - {mutant.name for mutant in made}
     left: list[Mutant] = []
-    for verdict in try_group(Group(made, tests[tally.module], PROFILE, jobs)):
+    for verdict in try_group(Group(made, own, PROFILE, jobs)):
         name = verdict.mutant.name
         if verdict.outcome != "survived":
             tally.outcomes[verdict.outcome] += 1
@@ -77,16 +78,15 @@ def try_module(tally: Tally, tests: dict[str, list[str]], jobs: int) -> Iterator
             left.append(verdict.mutant)
             continue
         yield verdict.outcome
-    everything = [test for some in tests.values() for test in some]
-    for verdict in try_group(Group(left, everything, PROFILE, jobs)):
+    for verdict in try_group(Group(left, others, PROFILE, jobs)):
         tally.outcomes[verdict.outcome] += 1
         if verdict.outcome == "survived":
             tally.survivors.append(verdict.mutant)
         yield verdict.outcome
 
 
-def try_modules(names: list[str], jobs: int) -> list[Tally]:
-    """Try one module after the other."""
+def try_modules(names: list[str], others: list[str], jobs: int) -> list[Tally]:
+    """Try one module after the other; what its own tests let live is tried with `others`."""
     console = Console()
     columns = (
         TextColumn("{task.description:14}"),
@@ -101,7 +101,7 @@ def try_modules(names: list[str], jobs: int) -> list[Tally]:
         for tally in tallies:
             total = len(mutants_of(tally.module))
             task = progress.add_task(tally.module, total=total, survived=0)
-            for outcome in try_module(tally, tests, jobs):
+            for outcome in try_module(tally, tests[tally.module], others, jobs):
                 progress.update(task, advance=1, survived=len(tally.survivors))
                 del outcome
             for mutant in tally.survivors:
@@ -122,12 +122,15 @@ def main() -> int:
     names = sorted(core())
     parser = argparse.ArgumentParser(prog="mutation", description="Mutation tests of the core.")
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(names)}")
+    parser.add_argument("--own", action="store_true", help="with the module's own tests alone")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="at a time")
     options = parser.parse_args()
     if unknown := set(options.modules) - set(names):
         parser.error(f"no module {', '.join(sorted(unknown))}: there are {', '.join(names)}")
     os.chdir(ROOT)
-    tallies = try_modules(options.modules or names, options.jobs)
+    everything = [test for some in core().values() for test in some]
+    others = [] if options.own else everything
+    tallies = try_modules(options.modules or names, others, options.jobs)
     return int(any(tally.survivors or tally.needless for tally in tallies))
 
 

@@ -141,7 +141,8 @@ def loaded(tests: list[str], writer: Connection) -> None:
 
 def try_group(group: Group) -> Iterator[Verdict]:
     """Try all mutants of a group."""
-    if not group.mutants:
+    if not (group.mutants and group.tests):
+        yield from (Verdict(mutant, "survived") for mutant in group.mutants)
         return
     reader, writer = FORK.Pipe(duplex=False)
     process = FORK.Process(target=try_late, args=(group, writer))
