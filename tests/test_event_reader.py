@@ -6,6 +6,7 @@ So the framer is changed in the middle of frames here, in every way that there i
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Iterable
 from typing import Any
@@ -28,6 +29,9 @@ from framer import (
     VarintPrefix,
     encode_frame,
 )
+from framer._batches import AWAKE, CUT, FRESH, SPENT
+from framer._event_reader import STREAMED, STREAMING
+from framer._reader import LOOK
 from framer.testing._splits import cut_at
 
 # Delimiters that are like themselves, so that a chunk may end amid one in every way.
@@ -200,6 +204,56 @@ def _streamed(more: bytes) -> list[Event]:
     return events
 
 
+@pytest.mark.parametrize(
+    "chunk", [b"b", b"b\r", b"\rb", b"\r", b"b\r\nc", b"\n", b"b" * 6, b"b" * 7]
+)
+@pytest.mark.parametrize("after", [b"", b"\n", b"\r\n", b"d"])
+def test_a_chunk_amid_a_frame(chunk: bytes, after: bytes) -> None:
+    """It is streamed up to what may be a delimiter, and up to the limit, and not one byte more."""
+    chunks = [b"a", chunk, after]
+    check(b"".join(chunks), b"\r\n", 7, ways=[chunks])
+    framer = Framer(b"\r\n", max_frame_size=7)
+    framer.receive_data(b"a")
+    assert list(framer.events()) == [Data(b"a")]
+    framer.receive_data(chunk)
+    events: list[Event] = []
+    with contextlib.suppress(FrameTooLarge):
+        events += iter(framer.next_event, None)
+    assert merged([Data(b"a"), *events]) == merged([Data(b"a"), *_streamed(chunk[:6])])
+
+
+@pytest.mark.parametrize("more", [b"d", b"def", b"\r\nd"])
+def test_a_limit_below_what_was_streamed(more: bytes) -> None:
+    """Nothing more of that frame is delivered; if it ends there, it was not too large after all."""
+    framer = Framer(b"\r\n")
+    framer.receive_data(b"abc")
+    assert list(framer.events()) == [Data(b"abc")]
+    framer.max_frame_size = 1
+    framer.receive_data(more)
+    if more.startswith(b"d"):
+        with pytest.raises(FrameTooLarge):
+            framer.next_event()
+    else:
+        assert list(framer.events()) == [TerminatorFound(b"\r\n"), Data(b"d")]
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3, 4, 5, 7, 8, 9, 40])
+@pytest.mark.parametrize("terminator", [b"\r\n", LengthPrefix(1), 2])
+def test_a_few_frames_and_more(frames: int, terminator: Terminator) -> None:
+    """However few or many there are, each has its payload and its end."""
+    framer = Framer(terminator)
+    framer.receive_data(encode_frame(b"ab", terminator) * frames)
+    found = TerminatorFound(b"\r\n" if terminator == b"\r\n" else 2)
+    assert list(framer.events()) == [Data(b"ab"), found] * frames
+
+
+def test_no_two_states_are_the_same() -> None:
+    """They share one attribute, with numbers of bytes, which are positive."""
+    states = [LOOK, AWAKE, SPENT, FRESH, CUT, STREAMED, STREAMING]
+    assert len(set(states)) == len(states)
+    assert max(states) == AWAKE == 0
+
+
 def test_chunks_that_come_before_anybody_asks() -> None:
     """Two of them at once, in the middle of a frame, and both are streamed."""
     framer = Framer(b"\r\n")
@@ -263,6 +317,24 @@ def test_what_is_too_large_to_collect_can_be_streamed() -> None:
     with pytest.raises(FrameTooLarge):
         framer.next_frame()
     assert framer.next_event() == Data(b"x" * 50)
+
+
+@pytest.mark.parametrize("chunks", [[b"abcdef"], [b"ab", b"cdef"], [b"abc", b"d", b"ef"]])
+def test_what_was_too_large_to_collect_stays_so(chunks: list[bytes]) -> None:
+    """The error repeats, and consumes nothing, whichever way one asks."""
+    framer = Framer(max_frame_size=3)
+    errors: list[FrameTooLarge] = []
+    for chunk in chunks:
+        framer.receive_data(chunk)
+        try:
+            assert framer.next_frame() is None
+        except FrameTooLarge as error:
+            errors.append(error)
+    for _ in range(2):
+        with pytest.raises(FrameTooLarge) as again:
+            framer.next_event()
+        assert vars(again.value) == vars(errors[0])
+    assert framer.buffered == 6
 
 
 def test_a_frame_that_is_being_skipped_is_no_event() -> None:
