@@ -10,7 +10,6 @@ What is special about it is in `_ext`, a module for each thing:
 """
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -35,13 +34,6 @@ extensions = [
 ]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build", "_ext", "_static"]
-# The reference of what a distribution may leave out.
-for page, module in [
-    ("reference/testing", "framer.testing"),
-    ("reference/drop-ins", "framer_adapters.asynchat"),
-]:
-    if find_spec(module) is None:
-        exclude_patterns.append(f"{page}.md")
 
 # Markdown
 

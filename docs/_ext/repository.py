@@ -38,17 +38,6 @@ INCLUDED: Final = {
 }
 """The texts of the repository that a page includes, and which page that is."""
 
-EXPECTED: Final = {
-    "docs/deprecation.md",
-    "docs/found-in-the-wild.md",
-    "docs/migrating.md",
-    "docs/performance.md",
-    "docs/reliability.md",
-    "docs/security.md",
-    "docs/testing-your-parser.md",
-}
-"""Pages that others link to. While one is missing its links are words, and no menu has it."""
-
 LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^)\s]+)\)")
 
 
@@ -62,8 +51,6 @@ def _moved(text: str, here: PurePosixPath, page: PurePosixPath) -> str:
             return match[0]
         name = os.path.normpath(here.parent / path)
         name = INCLUDED.get(name, name)
-        if name in EXPECTED and not (ROOT / name).exists():
-            return words
         return f"[{words}]({os.path.relpath(name, page.parent)}{mark}{fragment})"
 
     return LINK.sub(move, text)
@@ -76,11 +63,7 @@ def _page(app: Sphinx, docname: str) -> PurePosixPath:
 def move_links(app: Sphinx, docname: str, source: list[str]) -> None:
     """Move the links of a page, which Sphinx has just read."""
     page = _page(app, docname)
-    lines = source[0].splitlines(keepends=True)
-    missing = {path for path in EXPECTED if not (ROOT / path).exists()}
-    missing.update(f"docs/{pattern}" for pattern in app.config.exclude_patterns)
-    present = [line for line in lines if f"docs/{line.strip()}.md" not in missing]
-    source[0] = _moved("".join(present), page, page)
+    source[0] = _moved(source[0], page, page)
 
 
 def move_included_links(app: Sphinx, path: Path, _parent: str, source: list[str]) -> None:
