@@ -30,6 +30,7 @@ __all__ = [
     "Host",
     "certificate_name",
     "check_channel",
+    "check_framing",
     "check_tls",
     "end_channel",
     "log_error",
@@ -118,6 +119,15 @@ def unix_path(host: Host, port: int | None) -> str | None:
     )
 
 
+def check_framing(terminator: Terminator, max_frame_size: int | None) -> None:
+    """Refuse a terminator or a limit before any connection is made.
+
+    Raises:
+        TypeError, ValueError: it is not what `framer.Framer` takes.
+    """
+    Framer(terminator, max_frame_size=max_frame_size)
+
+
 def check_channel(channel: object) -> None:
     """Refuse what is no channel; its class, say, which is what servers take.
 
@@ -167,9 +177,10 @@ def log_error(error: BaseException, peer_errors: tuple[type[Exception], ...] = (
 
     What the peer or the network did is one line of information; the rest is a fault of
     the program, and has its traceback. `peer_errors` is what a world adds to the former.
+    What the peer has sent is not in the line: it may be long, and nobody's business.
     """
     if _is_of_peer(error, (*_OF_THE_PEER, *peer_errors)):
-        _log.info("connection lost: %r", error)
+        _log.info("connection lost: %s", _describe(error))
     else:
         _log.error("a connection is closed after an error", exc_info=error)
 
@@ -179,6 +190,15 @@ def _is_of_peer(error: BaseException, kinds: tuple[type[Exception], ...]) -> boo
         group = cast("BaseExceptionGroup[BaseException]", error)
         return all(_is_of_peer(part, kinds) for part in group.exceptions)
     return isinstance(error, kinds)
+
+
+def _describe(error: BaseException) -> str:
+    """Name an error and say its message, not its arguments: `IncompleteFrame` has bytes there."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return "; ".join(map(_describe, group.exceptions))
+    name, message = type(error).__name__, str(error)
+    return f"{name}: {message}" if message else name
 
 
 def end_channel(

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
-from framer import Channel, Framer, FrameTooLarge, TlsRequest
+from framer import Channel, Framer, FrameTooLarge, IncompleteFrame, TlsRequest
 from framer_adapters._common import (
     FramedBase,
     certificate_name,
     check_channel,
+    check_framing,
     check_tls,
     end_channel,
     log_error,
@@ -123,6 +124,15 @@ def test_what_is_no_tls() -> None:
         check_tls(tls=True)
 
 
+def test_what_is_no_terminator_and_no_limit() -> None:
+    """It is said before a connection is made."""
+    check_framing(b"\n", None)
+    with pytest.raises(ValueError, match="at least one byte"):
+        check_framing(b"", 100)
+    with pytest.raises(ValueError, match="max_frame_size"):
+        check_framing(b"\n", -1)
+
+
 def errors(caplog: pytest.LogCaptureFixture) -> list[tuple[int, bool]]:
     """Return level and whether there is a traceback, of all that was logged."""
     assert {record.name for record in caplog.records} <= {LOGGER}
@@ -147,6 +157,22 @@ def test_faults_of_the_peer_are_a_line(error: Exception, caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO, LOGGER):
         log_error(error, (WorldError,))
     assert errors(caplog) == [(logging.INFO, False)]
+
+
+def test_what_the_line_says(caplog: pytest.LogCaptureFixture) -> None:
+    """What happened, of a group each part; of what the peer has sent nothing, nor in the record."""
+    secret = b"password=1234 " * 1000
+    incomplete = IncompleteFrame(secret, len(secret), None, 7)
+    with caplog.at_level(logging.INFO, LOGGER):
+        log_error(incomplete)
+        log_error(ExceptionGroup("of a nursery", [incomplete, TimeoutError()]))
+        log_error(ConnectionResetError(104, "reset"))
+    one, group, other = caplog.messages
+    assert one == f"connection lost: IncompleteFrame: {incomplete}"
+    assert group == f"connection lost: IncompleteFrame: {incomplete}; TimeoutError"
+    assert other == "connection lost: ConnectionResetError: [Errno 104] reset"
+    assert "offset 7" in one
+    assert "password" not in repr([record.args for record in caplog.records])
 
 
 @pytest.mark.parametrize(
