@@ -13,15 +13,16 @@ from __future__ import annotations
 
 import abc
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import ClassVar, Self, TypeVar
 
 from framer import Event, Leftover, Producer, Terminator, TlsRequest, UsageError, encode_frame
-from framer_adapters._common import FramedBase
+from framer_adapters._common import FramedBase, log_error
 
-__all__ = ["AsyncFramedBase", "BusyGuard"]
+__all__ = ["AsyncFramedBase", "BusyGuard", "run_handler"]
 
+S = TypeVar("S", bound="AsyncFramedBase")
 T = TypeVar("T")
 
 
@@ -225,3 +226,31 @@ class AsyncFramedBase(FramedBase, abc.ABC):
     @abc.abstractmethod
     async def _shake_hands(self, request: TlsRequest) -> None:
         """Put TLS between this and the connection."""
+
+
+async def run_handler(
+    handler: Callable[[S], Awaitable[object]],
+    stream: S,
+    tls: ssl.SSLContext | None = None,
+    peer_errors: tuple[type[Exception], ...] = (),
+) -> None:
+    """Run the handler of a server, after a handshake if there is a context, and close its stream.
+
+    What goes wrong is logged, for it is of one connection, and others live.
+
+    Args:
+        handler: what to run.
+        stream: what it is given.
+        tls: None for plain text, or where TLS has begun already.
+        peer_errors: what the world raises because of the peer: see `log_error`.
+    """
+    try:
+        async with stream:
+            try:
+                if tls is not None:
+                    await stream.start_tls(tls, server_side=True)
+                await handler(stream)
+            except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
+                log_error(exc, peer_errors)
+    except Exception as exc:  # noqa: BLE001 - of a producer, which closing asks for the rest
+        log_error(exc, peer_errors)

@@ -21,34 +21,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final, Self, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from framer import Channel, Terminator, TlsRequest, UsageError
+from framer_adapters._asyncio_server import Server
+from framer_adapters._channel_protocol import ChannelProtocol
 from framer_adapters._common import (
     CLOSE_TIMEOUT,
     IDLE_TIMEOUT,
-    FramedBase,
     Host,
+    check_framing,
     check_tls,
-    log_error,
     unix_path,
 )
-from framer_adapters._handshakes import Handshake, Secured
-from framer_adapters._protocols import ChannelProtocol, Pair, StreamProtocol
-from framer_adapters._sockets import listen, remove_unix_socket
-from framer_adapters._stream import AsyncFramedBase, BusyGuard
+from framer_adapters._handshakes import Secured
+from framer_adapters._protocol import Pair
+from framer_adapters._stream import AsyncFramedBase, BusyGuard, run_handler
+from framer_adapters._stream_protocol import StreamProtocol
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel", "Server"]
-
-_ACCEPTS_AT_ONCE: Final = 1
-"""What asyncio takes a backlog for, too: how often it accepts before others have their turn.
-
-Without descriptors it tries as often all the same, logs as many errors, and sets as many timers.
-"""
 
 
 class FramedStream(AsyncFramedBase):
@@ -149,90 +143,6 @@ class FramedStream(AsyncFramedBase):
 Handler: TypeAlias = Callable[[FramedStream], Awaitable[object]]
 
 
-class Server:
-    """What `serve` and `serve_channel` return: it accepts connections until it is closed.
-
-    Attributes:
-        sockets: those that listen.
-        port: that of the first, or None if it is a Unix socket.
-    """
-
-    def __init__(self, host: Host, port: int | None) -> None:
-        self._path = unix_path(host, port)
-        self.sockets: list[socket.socket] = listen(host, port)
-        self.port: int | None = None
-        if self._path is None:
-            self.port = self.sockets[0].getsockname()[1]
-        self._servers: list[asyncio.AbstractServer] = []
-        self._running: dict[asyncio.Future[None], Callable[[], object]] = {}
-        self._stopped = asyncio.Event()
-
-    async def start(
-        self,
-        accept: Callable[[], Secured],
-        tls: ssl.SSLContext | None,
-        idle_timeout: float | None,
-    ) -> Self:
-        """Accept connections, and have each spoken for by what `accept` returns."""
-        loop = asyncio.get_running_loop()
-        create = loop.create_server if self._path is None else loop.create_unix_server
-
-        def accept_tls() -> asyncio.Protocol:
-            return Handshake(
-                accept(), self._add_handshake, cast("ssl.SSLContext", tls), idle_timeout
-            )
-
-        factory = accept if tls is None else accept_tls
-        try:
-            for sock in self.sockets:
-                self._servers.append(await create(factory, sock=sock, backlog=_ACCEPTS_AT_ONCE))
-                sock.listen(socket.SOMAXCONN)  # which is what the kernel takes a backlog for
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def add(self, end: asyncio.Future[None], stop: Callable[[], object]) -> None:
-        """Take note of a conversation: when it is at its end, and how to stop it."""
-        self._running[end] = stop
-        end.add_done_callback(self._running.pop)
-        if self._stopped.is_set():
-            stop()
-
-    def _add_handshake(self, handshake: Handshake) -> None:
-        self.add(handshake.task, handshake.stop)
-
-    def close(self) -> None:
-        """Stop accepting, cancel the handlers, and close the connections of channels."""
-        for server in self._servers:
-            server.close()
-        for sock in self.sockets:
-            sock.close()
-        if self._path is not None and not self._stopped.is_set():
-            remove_unix_socket(self._path)
-        self._stopped.set()
-        for stop in tuple(self._running.values()):
-            stop()
-
-    async def wait_closed(self) -> None:
-        """Wait until `close` was called, and all conversations are at their end."""
-        await self._stopped.wait()
-        while running := self._running.keys() - {asyncio.current_task()}:
-            await asyncio.wait(running)
-
-    async def serve_forever(self) -> None:
-        """Wait until the server is closed, or this is cancelled, which closes it."""
-        async with self:
-            await self._stopped.wait()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self.close()
-        await self.wait_closed()
-
-
 async def connect(
     host: Host,
     port: int | None = None,
@@ -301,7 +211,7 @@ async def serve(
     Raises:
         OSError: an address cannot be had.
     """
-    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
     server = Server(host, port)
 
@@ -316,20 +226,9 @@ async def serve(
 
 
 def _start_handler(server: Server, handler: Handler, stream: FramedStream) -> None:
-    task = asyncio.get_running_loop().create_task(_handle(handler, stream))
+    task = asyncio.get_running_loop().create_task(run_handler(handler, stream))
     task.add_done_callback(lambda _: stream.transport.abort())  # it may not even have started
     server.add(task, task.cancel)
-
-
-async def _handle(handler: Handler, stream: FramedStream) -> None:
-    try:
-        async with stream:
-            try:
-                await handler(stream)
-            except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
-                log_error(exc)
-    except Exception as exc:  # noqa: BLE001 - of a producer
-        log_error(exc)
 
 
 async def serve_channel(

@@ -221,25 +221,6 @@ def test_wrong_settings_and_addresses(run: Run, tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_server_that_cannot_start(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its sockets are closed."""
-    with socket.create_server((HOST, 0)) as listener:
-        closed = socket.socket()
-        closed.close()
-
-        def listen(*_: object) -> list[socket.socket]:
-            return [listener, closed]
-
-        monkeypatch.setattr(module, "listen", listen)
-
-        async def main() -> None:
-            with pytest.raises((OSError, ValueError)):
-                await serve(echo, HOST, 0)
-
-        run(main())
-        assert listener.fileno() == -1
-
-
 def test_serve_forever(run: Run) -> None:
     """Cancelled it closes: handlers are cancelled, and what they sent goes out."""
     cancelled: list[bool] = []

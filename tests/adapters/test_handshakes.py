@@ -4,31 +4,17 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from peers import Peer, client_tls, digest, pair, server_tls
+from protocols import run
 
 import framer_adapters._handshakes as module
 from framer_adapters._handshakes import Farewell, Handshake, Secured
 
-T = TypeVar("T")
 MIB = 1 << 20
-
-
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine within ten seconds; nothing may be reported to the loop."""
-    unheard: list[dict[str, Any]] = []
-
-    async def main() -> T:
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
-        async with asyncio.timeout(10):
-            return await coroutine
-
-    result = asyncio.run(main())
-    assert unheard == []
-    return result
 
 
 def behind_the_handshake(peer: Peer, line: bytes) -> ssl.SSLObject:

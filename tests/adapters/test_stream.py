@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
@@ -19,7 +21,7 @@ from framer import (
     TlsRequest,
     UsageError,
 )
-from framer_adapters._stream import AsyncFramedBase, BusyGuard
+from framer_adapters._stream import AsyncFramedBase, BusyGuard, run_handler
 
 T = TypeVar("T")
 
@@ -295,3 +297,46 @@ def test_it_is_a_context_manager() -> None:
         assert stream.sent == [b"closed"]
 
     run(scenario())
+
+
+def test_a_handler_and_its_stream() -> None:
+    """It gets the stream, after a handshake if there is a context; then that is closed."""
+    stream = Memory(b"one\n")
+
+    async def handler(given: Memory) -> None:
+        assert given is stream
+        given.output.push(await given.receive_frame())
+        await given.send(b"!")
+
+    run(run_handler(handler, stream))
+    assert stream.sent == [b"one!", b"now", b"closed"]
+    stream, context = Memory(b"one\n"), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    run(run_handler(handler, stream, context))
+    assert stream.sent[1].startswith(b"hello from")
+    assert stream.sent[-3:] == [b"one!", b"now", b"closed"]
+
+
+def test_a_handler_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """It is logged, before the stream is closed, and goes no further; so is what closing raises."""
+
+    class Stubborn(Memory):
+        async def aclose(self) -> None:
+            assert "the handler's" in caplog.text
+            raise KeyError("a producer's")
+
+    async def handler(_: Memory) -> None:
+        raise KeyError("the handler's")
+
+    run(run_handler(handler, Stubborn()))
+    assert "a producer's" in caplog.text
+
+
+def test_a_handler_whose_peer_is_gone(caplog: pytest.LogCaptureFixture) -> None:
+    """That is a line of information, in the words of each world."""
+
+    async def handler(stream: Memory) -> None:
+        await stream.receive_frame()
+
+    with caplog.at_level(logging.INFO):
+        run(run_handler(handler, Memory(), peer_errors=(TheEnd,)))
+    assert caplog.messages == ["connection lost: TheEnd: the peer has ended the stream"]

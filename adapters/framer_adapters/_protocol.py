@@ -1,13 +1,16 @@
-"""What transports of asyncio call: a protocol for streams, one for channels, on a common base.
+"""The connection below both protocols that transports of asyncio call: sending, TLS, the end.
 
 ::
 
-    transport ──▶ data_received() ──▶ framer or channel
-    transport ◀── flush() ◀── OutputQueue ── on_ready ──▶ flush_soon()
+    transport ──▶ data_received() ──▶ framer, or channel        _stream_protocol, _channel_protocol
+    transport ◀── flush() ◀── OutputQueue ── on_ready ──▶ flush_soon()             (this file)
 
 The transport buffers as little as it can: what waits had better wait in our queue,
 where it is counted, and where a producer is not asked before its bytes can go.
-So once `Connection.full` is false, without TLS, the kernel has all that was handed over.
+So once `ConnectionProtocol.full` is false, without TLS, the kernel has all that was handed over.
+
+The end comes in one of three ways, and each comes to `lose`, which tells whom it concerns, once:
+`finish` when all has been said, `end` at once, and `connection_lost` when the peer is gone.
 """
 
 from __future__ import annotations
@@ -20,20 +23,18 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias, cast
 
-from framer import Channel, OutputQueue, TlsRequest
+from framer import OutputQueue, TlsRequest
 from framer_adapters._common import (
     CLOSE_TIMEOUT,
     LINGER,
     RECEIVE_SIZE,
     certificate_name,
-    end_channel,
-    log_error,
     server_side,
 )
 from framer_adapters._handshakes import Farewell, Secured, hand_over
 from framer_adapters._sockets import send_file
 
-__all__ = ["ChannelProtocol", "Pair", "StreamProtocol"]
+__all__ = ["ConnectionProtocol", "Pair"]
 
 Pair: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -52,7 +53,7 @@ _buffers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = (
 )
 
 
-class Connection(Secured, abc.ABC):
+class ConnectionProtocol(Secured, abc.ABC):
     """What goes out through a transport, and whether the peer is alive.
 
     All connections of a loop read into one buffer, and copy what came: it is filled and emptied
@@ -324,210 +325,6 @@ class Connection(Secured, abc.ABC):
         self.end(exc)
 
 
-class StreamProtocol(Connection):
-    """What a `FramedStream` waits on. It reads one chunk more than somebody waits for."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._gone: Exception | None = None
-        self._receiver: asyncio.Future[None] | None = None
-        self._marks: list[asyncio.Future[None]] = []  # those of `drain`, as they are in the queue
-
-    def attach(self, take: Callable[[bytes], None], output: OutputQueue) -> None:
-        """Hand over to `take` what comes in, and send what is in `output`."""
-        self._take = take
-        self.output: OutputQueue = output
-        output.on_ready = self._on_ready = self.flush_soon
-
-    def data_received(self, data: bytes) -> None:
-        self._alive = True
-        if not self._finishing:
-            self._take(data)
-            if not _wake(self._receiver):
-                self.pause_reading()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        self._take(b"")
-        _wake(self._receiver)
-        return not (self.tls or self._finishing)  # whether the transport stays open
-
-    async def more(self, idle_timeout: float | None) -> None:
-        """Wait until something came in, or the end."""
-        if self._gone is not None:
-            raise self._gone
-        self.resume_reading()
-        self._receiver = self.loop.create_future()
-        self.watch(idle_timeout)
-        try:
-            await self._receiver
-        finally:
-            self._receiver = None
-
-    async def drain(self, idle_timeout: float | None, *, to_the_end: bool) -> None:
-        """Wait until all that was pushed so far has gone out, if it has to be waited for.
-
-        If nobody receives, nothing is read meanwhile: it may be that TLS is to start.
-        """
-        if to_the_end or self.full or self.output.congested:
-            if to_the_end and self._receiver is None:
-                self.pause_reading()
-            passed = self.loop.create_future()
-            self._marks.append(passed)
-            self.output.push_producer(_Mark(passed))
-            self.watch(idle_timeout)
-            try:
-                await passed
-            finally:
-                self._marks.remove(passed)
-            self.check()
-
-    def finish(self) -> None:
-        super().finish()
-        _wake(self._receiver, ConnectionAbortedError("the connection is closed"))
-
-    def check(self) -> None:
-        """Raise what forbids to send."""
-        if self._gone is not None:
-            raise self._gone
-
-    def lost(self, exc: Exception | None) -> None:
-        self._gone = exc or ConnectionAbortedError("the connection is closed")
-        self.output.close_when_done()
-        try:
-            self.output.discard()  # the marks, too
-        except Exception as error:  # noqa: BLE001 - logged
-            log_error(error)
-        _wake(self._receiver, self._gone)
-
-    def fail(self, exc: Exception) -> None:
-        mark = self.output.producer  # who waits right behind the producer has pushed it
-        if not (isinstance(mark, _Mark) and _wake(mark.passed, exc)):
-            log_error(exc)
-
-    def idle(self, exc: TimeoutError) -> None:
-        for waiter in (self._receiver, *self._marks):
-            _wake(waiter, exc)
-
-
-class _Mark:
-    """A producer of nothing: when the queue has come to it, all before it has gone out."""
-
-    def __init__(self, passed: asyncio.Future[None]) -> None:
-        self.passed = passed
-
-    def more(self) -> bytes:
-        return b""
-
-    def close(self) -> None:
-        _wake(self.passed)
-
-
-class ChannelProtocol(Connection):
-    """What runs a channel: the rules are at the top of ``framer/_channel.py``."""
-
-    channel: Channel
-
-    def __init__(self, factory: Callable[[], Channel], idle_timeout: float | None) -> None:
-        super().__init__()
-        self._factory, self._idle_timeout = factory, idle_timeout
-        self._handshake: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        super().connection_made(transport)
-        self.channel = Channel()  # for `lost`
-        try:
-            self.channel = self._factory()
-        except Exception as exc:  # noqa: BLE001 - logged
-            self.end(exc)
-            return
-        self.output = self.channel.output
-        self.output.on_ready = self._on_ready = self.flush_soon
-        self.watch(self._idle_timeout)
-        self._call(self.channel.connection_made)
-
-    def data_received(self, data: bytes) -> None:
-        channel, output = self.channel, self.output
-        if channel.tls_request is not None and self._keeps_for_tls(data):
-            return
-        if output.closing:  # so it is dropped, and no sign of life
-            return
-        self._alive = True
-        output.on_ready = None  # we send when all frames have been handled
-        try:
-            channel.receive_data(data)
-        except Exception as exc:  # noqa: BLE001 - logged
-            self.end(exc)
-        output.on_ready = self._on_ready  # which is None if the connection is gone by now
-        # As flush() does, but straight to the point: "request and response" in tests/bench/echo.py.
-        if not (self.full or self.paused or output.closing) and output.producer is None:
-            if answer := output.data_to_send():
-                self.transport.write(answer)
-            if not output:
-                return
-        self.flush()
-
-    def eof_received(self) -> bool:
-        self._ended = True
-        if self.channel.tls_request is not None and self.transport.get_protocol() is not self:
-            self._call(self.channel.receive_tls)
-        self._call(self.channel.receive_eof)
-        return not (self.tls or self._finishing)  # whether the transport stays open
-
-    def _keeps_for_tls(self, data: bytes) -> bool:
-        """Tell whether these bytes are of the handshake; else that has come to its end just now.
-
-        Reading has been paused; but uvloop does read straight after `connection_made`.
-        Then the transport still has us for its protocol.
-        """
-        if self.transport.get_protocol() is self:
-            self._early.append(data)
-            self.transport.pause_reading()
-            return True
-        self._call(self.channel.receive_tls)
-        return False
-
-    def _call(self, receive: Callable[[], None]) -> None:
-        try:
-            receive()
-        except Exception as exc:  # noqa: BLE001 - logged
-            self.end(exc)
-        self.flush()
-
-    def flush(self) -> None:
-        super().flush()
-        if self.output or self.output.closing or self.paused:
-            self._settle()
-
-    def _settle(self) -> None:
-        """Close, shake hands, or have reading wait for sending."""
-        output, request = self.output, self.channel.tls_request
-        if self.closed.done() or self._handshake is not None:
-            return
-        if self.channel.closed:  # because a hook has raised
-            self.end(None)
-        elif output.done and not self.full:
-            self.finish()
-        elif request is not None:
-            self.tls = True
-            self.pause_reading()
-            if request.ready:
-                self._handshake = self.loop.create_task(self._shake_hands(request))
-        elif output.congested or (output.closing and self.full):
-            self.pause_reading()
-        else:
-            self.resume_reading()
-
-    async def _shake_hands(self, request: TlsRequest) -> None:
-        with contextlib.suppress(Exception):  # the channel has been told
-            await self.start_tls(request, None, self._idle_timeout)
-            self._handshake = None
-            self._call(self.channel.receive_tls)
-
-    def lost(self, exc: Exception | None) -> None:
-        end_channel(self.channel, None if self._finishing else exc)
-
-
 def _buffer_of(loop: asyncio.AbstractEventLoop, size: int = RECEIVE_SIZE) -> memoryview:
     """Return what all connections of the loop read into, of this size or larger.
 
@@ -537,17 +334,6 @@ def _buffer_of(loop: asyncio.AbstractEventLoop, size: int = RECEIVE_SIZE) -> mem
     if buffer is None or len(buffer) < size:
         buffer = _buffers[loop] = memoryview(bytearray(1 << (size - 1).bit_length()))
     return buffer
-
-
-def _wake(waiter: asyncio.Future[None] | None, exc: Exception | None = None) -> bool:
-    """Have somebody go on, or raise there; false if nobody waits."""
-    if waiter is None or waiter.done():
-        return False
-    if exc is None:
-        waiter.set_result(None)
-    else:
-        waiter.set_exception(exc)
-    return True
 
 
 def _buffered(reader: asyncio.StreamReader) -> bytes:
