@@ -1,4 +1,4 @@
-"""What the adapters share that have plain sockets under them: how to listen, and how to send."""
+"""What the adapters share that have plain sockets under them: how to listen, connect, and send."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from framer import OutputQueue, TlsRequest
 from framer_adapters._common import Host, certificate_name, server_side, unix_path
 
 __all__ = [
+    "ACCEPT_PAUSE",
     "OUT_OF_RESOURCES",
     "SEND_SIZE",
     "Piece",
     "close",
+    "dial",
     "listen",
     "next_piece",
     "remove_unix_socket",
@@ -37,6 +39,9 @@ SEND_SIZE: Final = 1 << 18
 
 OUT_OF_RESOURCES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """What accept() says when this machine can take no more connections for the time being."""
+
+ACCEPT_PAUSE: Final = 0.1
+"""For how many seconds to accept nothing then: who waits goes on waiting, and others are served."""
 
 SENDFILE_SIZE: Final = 1 << 30
 
@@ -123,6 +128,28 @@ def _identity(path: str) -> _Identity | None:
         found = Path(path).stat()
         return str(Path(path).absolute()), found.st_dev, found.st_ino, found.st_mtime_ns
     return None
+
+
+def dial(host: Host, port: int | None, timeout: float | None) -> socket.socket:
+    """Connect to a host, or to the path of a Unix socket; `timeout` is the socket's from then on.
+
+    Raises:
+        OSError: no connection; TimeoutError is such. Nothing is left open.
+        TypeError: see `unix_path`.
+    """
+    path = unix_path(host, port)
+    if path is None:
+        sock = socket.create_connection((cast("str", host), port), timeout)
+        set_no_delay(sock)
+        return sock
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 def set_no_delay(sock: socket.socket) -> None:

@@ -19,12 +19,18 @@ from collections.abc import Callable
 from typing import Protocol, Self, cast
 
 from framer_adapters._common import CLOSE_TIMEOUT, Host, check_tls, log_error, unix_path
-from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket, set_no_delay
+from framer_adapters._sockets import (
+    ACCEPT_PAUSE,
+    OUT_OF_RESOURCES,
+    listen,
+    remove_unix_socket,
+    set_no_delay,
+)
 
-__all__ = ["Conversation", "Server"]
+__all__ = ["Job", "Server"]
 
 
-class Conversation(Protocol):
+class Job(Protocol):
     """What is done with one connection."""
 
     @property
@@ -48,7 +54,7 @@ class Server:
         self,
         host: Host,
         port: int | None,
-        make: Callable[[socket.socket], Conversation],
+        make: Callable[[socket.socket], Job],
         tls: ssl.SSLContext | None,
         idle_timeout: float | None,
     ) -> None:
@@ -60,7 +66,7 @@ class Server:
         self._make = make
         self._tls = tls
         self._idle_timeout = idle_timeout
-        self._running: dict[threading.Thread, Conversation] = {}
+        self._running: dict[threading.Thread, Job] = {}
         self._serving = threading.Lock()
         self._server: int | None = None  # the thread that serves
         self._closing = threading.Event()
@@ -82,15 +88,13 @@ class Server:
         self._closing.set()
         with contextlib.suppress(OSError):
             self._wake.send(b"\0")
-        if (
-            self._server != threading.get_ident()
-        ):  # else this is a signal handler in the midst of it
+        if self._server != threading.get_ident():  # else this is a signal handler in serve_forever
             with self._serving:
                 self._stop_listening()
         deadline = time.monotonic() + CLOSE_TIMEOUT
-        for thread, conversation in list(self._running.items()):
+        for thread, job in list(self._running.items()):
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
+                socket.socket.shutdown(job.transport, socket.SHUT_RDWR)
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0))
 
@@ -124,16 +128,16 @@ class Server:
         except OSError as exc:
             if exc.errno in OUT_OF_RESOURCES:
                 log_error(exc)
-                self._closing.wait(0.1)
+                self._closing.wait(ACCEPT_PAUSE)
             return  # else whoever wanted to come in has gone
         try:
             sock.settimeout(self._idle_timeout)
             set_no_delay(sock)
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-            conversation = self._make(sock)
-            thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
-            self._running[thread] = conversation
+            job = self._make(sock)
+            thread = threading.Thread(target=self._run, args=(job,), daemon=True)
+            self._running[thread] = job
             try:
                 thread.start()
             except BaseException:
@@ -143,8 +147,8 @@ class Server:
             log_error(exc)
             sock.close()
 
-    def _run(self, conversation: Conversation) -> None:
+    def _run(self, job: Job) -> None:
         try:
-            conversation.run()
+            job.run()
         finally:
             del self._running[threading.current_thread()]

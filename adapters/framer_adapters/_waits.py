@@ -3,6 +3,7 @@
 ::
 
     FramedStream ──▶ send_all(), receive() ──▶ socket       a call of the program, a wait
+    handler ◀── Handling ──▶ FramedStream                   a server's: the handler, then the end
     channel ◀── BlockingConversation ──▶ socket             one thing at a time, as `Step` says
 
 Nothing is lost when a wait is cut short by a timeout or a signal:
@@ -16,10 +17,11 @@ import socket
 import ssl
 import threading
 import time
-from typing import Final, cast
+from collections.abc import Callable
+from typing import Final, Generic, Protocol, TypeVar, cast
 
 from framer import Channel, OutputQueue, TlsRequest
-from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel
+from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel, log_error
 from framer_adapters._conversation import Conversation, Step
 from framer_adapters._sockets import (
     close,
@@ -33,6 +35,7 @@ __all__ = [
     "TRY_AGAIN",
     "BlockingConversation",
     "BrokenError",
+    "Handling",
     "receive",
     "send_all",
     "send_to_the_end",
@@ -46,6 +49,47 @@ TRY_AGAIN: Final = (
     ssl.SSLWantWriteError,
 )
 """What says that the socket is as it was, and that a later call may do."""
+
+
+class Stream(Protocol):
+    """What is known here of a ``FramedStream``."""
+
+    @property
+    def transport(self) -> socket.socket:
+        """The socket."""
+        ...
+
+    def __enter__(self) -> object: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+S = TypeVar("S", bound=Stream)
+
+
+class Handling(Generic[S]):
+    """The handler of a server and a stream for it, which is closed in the end."""
+
+    def __init__(self, handler: Callable[[S], object], stream: S) -> None:
+        self._handler = handler
+        self._stream = stream
+
+    @property
+    def transport(self) -> socket.socket:
+        """The socket as it is now."""
+        return self._stream.transport
+
+    def run(self) -> None:
+        """Shake hands if there is TLS, handle, and close; what goes wrong is logged."""
+        try:
+            with self._stream:
+                try:
+                    shake_hands(self.transport)
+                    self._handler(self._stream)
+                except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
+                    log_error(exc)
+        except Exception as exc:  # noqa: BLE001 - of a producer, which closing asks for the rest
+            log_error(exc)
 
 
 class BlockingConversation:

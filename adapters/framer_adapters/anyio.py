@@ -26,17 +26,25 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final, cast
 
-from framer import Channel, Framer, Terminator, TlsRequest, UsageError
+from framer import Channel, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
     IDLE_TIMEOUT,
     Host,
     certificate_name,
+    check_framing,
     check_tls,
     log_error,
     server_side,
     unix_path,
 )
-from framer_adapters._sockets import OUT_OF_RESOURCES, SEND_SIZE, listen, remove_unix_socket
+from framer_adapters._sockets import (
+    ACCEPT_PAUSE,
+    OUT_OF_RESOURCES,
+    SEND_SIZE,
+    listen,
+    remove_unix_socket,
+)
+from framer_adapters._stream import run_handler
 from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
 
 try:
@@ -59,8 +67,6 @@ except ModuleNotFoundError as _exc:
     ) from _exc
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
-
-_PAUSE: Final = 0.1  # seconds to wait when this machine can take no more connections
 
 
 class _Anyio(TaskWorld):
@@ -222,7 +228,7 @@ async def connect(
         anyio.BrokenResourceError: the connection was lost in the TLS handshake.
     """
     path = unix_path(host, port)
-    Framer(terminator, max_frame_size=max_frame_size)  # so that what is wrong is raised here
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
     transport: SocketStream
     if path is None:
@@ -272,18 +278,13 @@ async def serve(
         OSError: an address cannot be had.
         TypeError, ValueError: the terminator or the limit is not what `framer.Framer` takes.
     """
-    Framer(terminator, max_frame_size=max_frame_size)  # to say at once what is wrong with them
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
 
     async def converse(transport: SocketStream) -> None:
-        async with FramedStream(transport, terminator, max_frame_size=max_frame_size) as stream:
-            stream.idle_timeout = idle_timeout
-            try:
-                if tls is not None:
-                    await stream.start_tls(tls, server_side=True)
-                await handler(stream)
-            except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
-                log_error(exc, _WORLD.of_the_peer)
+        stream = FramedStream(transport, terminator, max_frame_size=max_frame_size)
+        stream.idle_timeout = idle_timeout
+        await run_handler(handler, stream, tls, _WORLD.of_the_peer)
 
     await _serve(converse, host, port, task_status)
 
@@ -351,7 +352,7 @@ async def _serve(
                 error = exc.__cause__ or exc
                 if isinstance(error, OSError) and error.errno in OUT_OF_RESOURCES:
                     log_error(error)
-                    await anyio.sleep(_PAUSE)
+                    await anyio.sleep(ACCEPT_PAUSE)
                 elif not isinstance(error, ConnectionError):  # who wanted to come in has gone
                     raise
 

@@ -42,20 +42,17 @@ from framer_adapters._common import (
     LINGER,
     FramedBase,
     Host,
+    check_framing,
     check_tls,
-    log_error,
     unix_path,
 )
-from framer_adapters._sockets import (
-    close,
-    set_no_delay,
-    wrap_socket,
-)
+from framer_adapters._sockets import close, dial, wrap_socket
 from framer_adapters._threads import Server
 from framer_adapters._waits import (
     TRY_AGAIN,
     BlockingConversation,
     BrokenError,
+    Handling,
     receive,
     send_all,
     send_to_the_end,
@@ -301,20 +298,12 @@ def connect(
         OSError: no connection; TimeoutError and ``ssl.SSLError`` are such.
     """
     path = unix_path(host, port)
-    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
-    if path is None:
-        sock = socket.create_connection((cast("str", host), port), timeout)
-    else:
-        sock = socket.socket(socket.AF_UNIX)
+    sock = dial(host, port, timeout)
     stream = FramedStream(sock, terminator, max_frame_size=max_frame_size)
+    stream.host = cast("str", host) if path is None else None
     try:
-        if path is None:
-            stream.host = cast("str", host)
-            set_no_delay(sock)
-        else:
-            sock.settimeout(timeout)
-            sock.connect(path)
         if tls is not None:
             stream.start_tls(tls, server_side=False, server_hostname=server_hostname)
     except BaseException:
@@ -350,10 +339,10 @@ def serve(
     Returns:
         A `Server`, which accepts connections in its ``serve_forever()``.
     """
-    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_framing(terminator, max_frame_size)
 
-    def make(sock: socket.socket) -> _Handling:
-        return _Handling(handler, FramedStream(sock, terminator, max_frame_size=max_frame_size))
+    def make(sock: socket.socket) -> Handling[FramedStream]:
+        return Handling(handler, FramedStream(sock, terminator, max_frame_size=max_frame_size))
 
     return Server(host, port, make, tls, idle_timeout)
 
@@ -390,26 +379,3 @@ def run_channel(
     if idle_timeout is not None:
         transport.settimeout(idle_timeout)
     BlockingConversation(channel, transport).run()
-
-
-class _Handling:
-    """A handler and its stream."""
-
-    def __init__(self, handler: Callable[[FramedStream], object], stream: FramedStream) -> None:
-        self._handler = handler
-        self._stream = stream
-
-    @property
-    def transport(self) -> socket.socket:
-        return self._stream.transport
-
-    def run(self) -> None:
-        try:
-            with self._stream:
-                try:
-                    shake_hands(self.transport)
-                    self._handler(self._stream)
-                except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
-                    log_error(exc)
-        except Exception as exc:  # noqa: BLE001 - of a producer
-            log_error(exc)

@@ -41,15 +41,12 @@ from framer_adapters._common import (
 )
 from framer_adapters._connection import Connection, OutgoingConnection
 from framer_adapters._loop import READ, Endpoint, Loop, Timer
-from framer_adapters._sockets import OUT_OF_RESOURCES, listen, remove_unix_socket
+from framer_adapters._sockets import ACCEPT_PAUSE, OUT_OF_RESOURCES, listen, remove_unix_socket
 
 __all__ = ["connect", "serve_channel", "run_channel", "add_channel", "Server", "Loop", "Timer"]
 
 ACCEPTS_A_TURN: Final = 64
 """How many connections to accept before those that are there have their turn."""
-
-ACCEPT_PAUSE: Final = 0.1
-"""How many seconds to accept nothing when the machine can take no more connections."""
 
 
 def connect(
@@ -281,7 +278,7 @@ class _Listener(Endpoint):
         super().end(error)
 
     def _pause(self, error: OSError) -> None:
-        """Accept nothing for a moment: who waits goes on waiting, and the others are served."""
+        """Accept nothing for a moment: see `ACCEPT_PAUSE`."""
         log_error(error)
         self.wait_for(0)
         self.loop.call_later(ACCEPT_PAUSE, self._resume)

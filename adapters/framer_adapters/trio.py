@@ -39,15 +39,16 @@ from framer import Channel, OutputQueue, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
     IDLE_TIMEOUT,
     RECEIVE_SIZE,
-    FramedBase,
     Host,
     certificate_name,
+    check_framing,
     check_tls,
     log_error,
     server_side,
     unix_path,
 )
 from framer_adapters._sockets import listen, remove_unix_socket, send_file
+from framer_adapters._stream import run_handler
 from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
@@ -203,7 +204,7 @@ async def connect(
     """
     transport: trio.SocketStream
     path = unix_path(host, port)
-    FramedBase(terminator, max_frame_size)  # so that what is wrong with these is raised here
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
     if path is None:
         transport = await trio.open_tcp_stream(cast("str", host), cast("int", port))
@@ -247,22 +248,15 @@ async def serve(
 
     Raises:
         OSError: an address cannot be had.
+        TypeError, ValueError: the terminator or the limit is not what `framer.Framer` takes.
     """
+    check_framing(terminator, max_frame_size)
     check_tls(tls)
 
     async def converse(transport: trio.SocketStream) -> None:
         stream = FramedStream(transport, terminator, max_frame_size=max_frame_size)
         stream.idle_timeout = idle_timeout
-        try:
-            async with stream:
-                try:
-                    if tls is not None:
-                        await stream.start_tls(tls, server_side=True)
-                    await handler(stream)
-                except Exception as exc:  # noqa: BLE001 - logged before closing, which may take a while
-                    log_error(exc, _WORLD.of_the_peer)
-        except Exception as exc:  # noqa: BLE001 - of a producer; the other connections live
-            log_error(exc, _WORLD.of_the_peer)
+        await run_handler(handler, stream, tls, _WORLD.of_the_peer)
 
     await _serve(converse, host, port, task_status)
 

@@ -215,7 +215,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all that takes its time hurry up."""
     monkeypatch.setattr(_tasks, "LINGER", TICK)
     monkeypatch.setattr(_tasks, "CLOSE_TIMEOUT", TICK)
-    monkeypatch.setattr(adapter, "_PAUSE", TICK)
+    monkeypatch.setattr(adapter, "ACCEPT_PAUSE", TICK)
 
 
 # What all adapters have in common

@@ -22,6 +22,7 @@ from worlds import SelectorsWorld
 
 from framer import Channel, UsageError
 from framer_adapters import selectors
+from framer_adapters._sockets import ACCEPT_PAUSE
 from framer_adapters.selectors import Loop, add_channel, connect, run_channel, serve_channel
 
 PATIENCE = 20.0  # seconds until a test has failed; none takes them
@@ -353,7 +354,7 @@ def test_no_more_descriptors(
             left.send(b"eggs\n")
             turn(loop)
             assert left.recv(100) == b"eggs\n"
-            clock.now += selectors.ACCEPT_PAUSE
+            clock.now += ACCEPT_PAUSE
         while not client.closed:
             turn(loop)
     left.close()
@@ -370,7 +371,7 @@ def test_a_server_that_is_closed_while_it_pauses(
     with socket.create_connection(("127.0.0.1", server.port or 0), PATIENCE):
         turn(loop)
         server.close()
-        clock.now += selectors.ACCEPT_PAUSE
+        clock.now += ACCEPT_PAUSE
         loop.run()
 
 

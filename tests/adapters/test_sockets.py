@@ -21,6 +21,7 @@ from framer import PENDING, Framer, OutputQueue, TlsRequest
 from framer_adapters import _sockets
 from framer_adapters._sockets import (
     close,
+    dial,
     listen,
     next_piece,
     remove_unix_socket,
@@ -146,6 +147,25 @@ def test_listen_at_a_path_with_a_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"[Aa]ddress already in use"):
         listen(path, None)
     assert path.read_bytes() == b"data"
+
+
+@pytest.mark.parametrize("timeout", [None, 20.0])
+def test_dialling(tmp_path: Path, timeout: float | None) -> None:
+    """To a port or to a path; the timeout stays."""
+    (at_port,), (at_path,) = listen("127.0.0.1", 0), listen(tmp_path / "socket", None)
+    with at_port, at_path:
+        port = at_port.getsockname()[1]
+        with dial("127.0.0.1", port, timeout) as sock, at_port.accept()[0]:
+            assert sock.gettimeout() == timeout
+            assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        with dial(tmp_path / "socket", None, timeout) as sock, at_path.accept()[0]:
+            assert sock.gettimeout() == timeout
+
+
+def test_dialling_where_nobody_is(tmp_path: Path) -> None:
+    """That is an error of the system, and no socket is left."""
+    with pytest.raises(FileNotFoundError):
+        dial(tmp_path / "nobody", None, None)
 
 
 def test_no_delay(pair: tuple[socket.socket, socket.socket]) -> None:

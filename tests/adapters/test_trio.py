@@ -177,6 +177,16 @@ def test_all_addresses_have_the_same_port() -> None:
     run(main)
 
 
+def test_what_is_no_terminator() -> None:
+    """The server does not begin: it would end with the first connection."""
+
+    async def handler(_: FramedStream) -> None:
+        """There is none."""
+
+    with pytest.raises(ValueError, match="at least one byte"):
+        trio.run(serve, handler, "127.0.0.1", 0, b"")
+
+
 def test_a_handler_with_a_nursery(caplog: pytest.LogCaptureFixture) -> None:
     """What it raises comes in a group, and is logged all the same."""
     caplog.set_level(logging.INFO)

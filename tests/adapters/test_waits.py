@@ -17,6 +17,7 @@ from framer_adapters import _waits
 from framer_adapters._waits import (
     BlockingConversation,
     BrokenError,
+    Handling,
     receive,
     send_all,
     send_to_the_end,
@@ -132,6 +133,33 @@ def test_a_producer_of_another_thread(both: tuple[socket.socket, Peer]) -> None:
     ours.settimeout(0.01)
     with pytest.raises(TimeoutError):
         send_to_the_end(ours, output)
+
+
+def test_a_handler(both: tuple[socket.socket, Peer], caplog: pytest.LogCaptureFixture) -> None:
+    """It gets its stream, which is closed in the end; what either raises is logged."""
+    ours, _peer = both
+    did: list[object] = []
+
+    class Stream:
+        transport = ours
+
+        def __enter__(self) -> object:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            assert "the handler's" in caplog.text
+            did.append("closed")
+            raise KeyError("a producer's")
+
+    def handler(stream: Stream) -> None:
+        did.append(stream)
+        raise KeyError("the handler's")
+
+    handling = Handling(handler, stream := Stream())
+    assert handling.transport is ours
+    handling.run()
+    assert did == [stream, "closed"]
+    assert "a producer's" in caplog.text
 
 
 class Talker(Channel):
