@@ -45,7 +45,9 @@ from framer_adapters._sockets import (
     remove_unix_socket,
 )
 from framer_adapters._stream import run_handler
-from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
+from framer_adapters._task_conversation import TaskConversation
+from framer_adapters._task_stream import TaskFramedStream
+from framer_adapters._task_world import TaskWorld
 
 try:
     import anyio

@@ -49,7 +49,9 @@ from framer_adapters._common import (
 )
 from framer_adapters._sockets import listen, remove_unix_socket, send_file
 from framer_adapters._stream import run_handler
-from framer_adapters._tasks import TaskConversation, TaskFramedStream, TaskWorld
+from framer_adapters._task_conversation import TaskConversation
+from framer_adapters._task_stream import TaskFramedStream
+from framer_adapters._task_world import TaskWorld
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 

@@ -35,7 +35,7 @@ from worlds import AnyioWorld
 
 import framer_adapters.anyio as adapter
 from framer import PENDING, Channel
-from framer_adapters import _tasks
+from framer_adapters import _task_conversation, _task_stream, _task_world
 from framer_adapters.anyio import FramedStream, connect, run_channel, serve, serve_channel
 
 T = TypeVar("T")
@@ -213,8 +213,9 @@ def _log(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make all that takes its time hurry up."""
-    monkeypatch.setattr(_tasks, "LINGER", TICK)
-    monkeypatch.setattr(_tasks, "CLOSE_TIMEOUT", TICK)
+    monkeypatch.setattr(_task_conversation, "LINGER", TICK)
+    monkeypatch.setattr(_task_world, "LINGER", TICK)
+    monkeypatch.setattr(_task_stream, "CLOSE_TIMEOUT", TICK)
     monkeypatch.setattr(adapter, "ACCEPT_PAUSE", TICK)
 
 
@@ -826,7 +827,7 @@ async def test_tls_from_elsewhere_when_the_answer_is_there_at_once() -> None:
 @everywhere
 async def test_the_last_word_is_not_given_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """After LINGER it is closed; what cannot be half-closed, or is lost by then, at once."""
-    monkeypatch.setattr(_tasks, "LINGER", 12 * TICK)
+    monkeypatch.setattr(_task_world, "LINGER", 12 * TICK)
     for error in (None, NotImplementedError(), anyio.BrokenResourceError()):
         script = Script(b"QUIT\n", end=False)
         script.eof_error = error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import socket
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,8 +16,7 @@ from typing import Any, TypeAlias, TypeVar
 import conformance
 import pytest
 import trio
-import trio.testing
-from peers import server_tls
+from trio_streams import Recorder, run
 from worlds import TrioWorld
 
 from framer import Channel
@@ -27,28 +25,6 @@ from framer_adapters.trio import FramedStream, connect, run_channel, serve, serv
 
 T = TypeVar("T")
 Pair: TypeAlias = tuple[trio.abc.Stream, trio.abc.Stream]
-
-BIG = b"0123456789abcdef" * (1 << 16)  # 1 MiB, which no socket takes at once
-
-
-def run(main: Callable[[], Awaitable[T]], *instruments: trio.abc.Instrument) -> T:
-    """Run it, with a clock that jumps as soon as there is nothing but to wait."""
-    clock = trio.testing.MockClock(autojump_threshold=0.02)
-    return trio.run(main, clock=clock, instruments=instruments)
-
-
-def memory() -> Pair:
-    """Connect two streams, which take any amount."""
-    return trio.testing.memory_stream_pair()
-
-
-def sockets() -> tuple[trio.SocketStream, trio.SocketStream]:
-    """Connect two sockets, with small buffers."""
-    ours, theirs = trio.socket.socketpair()
-    for sock in (ours, theirs):
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    return trio.SocketStream(ours), trio.SocketStream(theirs)
 
 
 @asynccontextmanager
@@ -61,71 +37,6 @@ async def serving(
         address: Any = listeners[0].socket.getsockname()
         yield 0 if isinstance(address, str) else address[1]
         nursery.cancel_scope.cancel()
-
-
-class Recorder(Channel):
-    """Note what happens, and answer each line."""
-
-    terminator = b"\n"
-
-    def __init__(self) -> None:
-        self.frames: list[bytes] = []
-        self.calls: list[str] = []
-        self.lost: list[BaseException | None] = []
-
-    def connection_made(self) -> None:
-        """Note."""
-        self.calls.append("made")
-
-    def frame_received(self, frame: bytes, /) -> None:
-        """Note, and do what it says."""
-        self.frames.append(frame)
-        command = getattr(self, f"do_{frame.decode()}", None)
-        if command is None:
-            self.push(frame.upper() + b"\n")
-        else:
-            command()
-
-    def eof_received(self) -> bool | None:
-        """Note."""
-        self.calls.append("eof")
-        return None
-
-    def tls_started(self) -> None:
-        """Note."""
-        self.calls.append("tls")
-
-    def connection_lost(self, exc: BaseException | None, /) -> None:
-        """Note."""
-        self.lost.append(exc)
-
-    def do_quit(self) -> None:
-        """Close when done."""
-        self.push(b"bye\n")
-        self.close_when_done()
-
-    def do_big(self) -> None:
-        """Give the peer something to read."""
-        self.push(BIG)
-
-    def do_discard(self) -> None:
-        """Drop all."""
-        self.discard()
-
-    def do_fail(self) -> None:
-        """Raise."""
-        self.push(b"never sent\n")
-        raise ValueError("failed")
-
-    def do_exit(self) -> None:
-        """Raise what is no Exception."""
-        raise SystemExit(3)
-
-    def do_tls(self) -> None:
-        """Change to TLS, as a server."""
-        self.push(b"go ahead\n")
-        self.start_tls(server_tls())
-        self.push(b"encrypted\n")
 
 
 # -- The module
@@ -321,18 +232,6 @@ def test_what_is_no_tls() -> None:
         ):
             with pytest.raises(TypeError, match="give an ssl"):
                 await refused
-
-    run(main)
-
-
-def test_send_eof_of_a_closed_stream() -> None:
-    """It is as closed for that as for the rest."""
-
-    async def main() -> None:
-        stream = FramedStream(memory()[0])
-        await stream.aclose()
-        with pytest.raises(trio.ClosedResourceError):
-            await stream.send_eof()
 
     run(main)
 
