@@ -2,14 +2,21 @@
 
 ::
 
-    framer                what a stream or a channel is, without I/O
+    framer          what a stream or a channel is, without I/O
       ▲
-    _common               the same in every world, without I/O         (this file)
-      ▲         ▲
-      │      _sockets     what is the same over plain sockets
-      │         ▲   ▲
-      │         │   └───────────────┐
-    asyncio  anyio  trio  blocking  selectors          the I/O, a module a world
+    _common         the same in every world, and nothing waits                 (this file)
+      ▲
+    _conversation   what to do next with a channel: send, read, TLS, rest, close
+    _sockets        how to listen, connect and send over plain sockets; sendfile
+    _stream         what a `FramedStream` is wherever there is ``await``
+      ▲
+    blocking        over _waits, and _threads for its server
+    selectors       over _connection, _outgoing, _endpoints and _loop
+    asyncio         over _stream_protocol, _channel_protocol, _protocol and _handshakes,
+                    and _asyncio_server
+    trio, anyio     over _task_stream, _task_conversation and _task_world
+
+A module of a world imports what is above it, and no other world.
 """
 
 from __future__ import annotations

@@ -37,12 +37,13 @@ import errno
 import os
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final, NoReturn, cast
 
 from framer import Channel, OutputQueue, TlsRequest
 from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel
-from framer_adapters._loop import HANGUP, READ, WRITE, Endpoint, Loop, Timer
+from framer_adapters._endpoints import HANGUP, READ, WRITE, Endpoint
+from framer_adapters._loop import Loop, Timer
 from framer_adapters._sockets import (
     SEND_SIZE,
     Piece,
@@ -53,15 +54,13 @@ from framer_adapters._sockets import (
     wrap_socket,
 )
 
-__all__ = ["Connection", "OutgoingConnection"]
+__all__ = ["Connection"]
 
 SENDS_A_TURN: Final = 16
 """How often to send before others have their turn: 1 MiB of a producer with chunks of 64 KiB."""
 
 READS_AT_THE_END: Final = 256
 """How often to read from a connection that broke: more than a kernel holds."""
-
-_IN_PROGRESS: Final = {errno.EINPROGRESS, getattr(errno, "WSAEWOULDBLOCK", errno.EINPROGRESS)}
 
 
 class Connection(Endpoint):
@@ -339,58 +338,3 @@ class Connection(Endpoint):
         else:
             self._phase = Connection._sign_off
             self._sign_off(0)
-
-
-class OutgoingConnection(Connection):
-    """A connection that has yet to be made: each address is tried in turn.
-
-    `addresses` are pairs of a family and an address; the rest is as in `Connection`.
-    """
-
-    __slots__ = ("_addresses",)
-
-    def __init__(
-        self,
-        loop: Loop,
-        channel: Channel,
-        addresses: Iterator[tuple[int, Any]],
-        *,
-        idle_timeout: float | None,
-        tls: TlsRequest | None,
-        host: str | None,
-    ) -> None:
-        none = socket.socket()  # until there is one
-        super().__init__(loop, channel, none, idle_timeout=idle_timeout, tls=tls, host=host)
-        self._addresses = addresses
-        self._phase = OutgoingConnection._connecting
-
-    def _connecting(self, events: int) -> None:
-        if self._channel.output.done:
-            self.end(None)
-        elif not self.events:
-            self._try_next(OSError("there is no address"))
-        elif events:
-            self.wait_for(0)
-            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            if code:
-                self._try_next(OSError(code, os.strerror(code)))
-            else:
-                self._begin(0)
-
-    def _try_next(self, failure: OSError) -> None:
-        """Try the next address, `failure` being what became of the one before."""
-        for family, address in self._addresses:
-            self.sock.close()
-            try:
-                self.sock = socket.socket(family, socket.SOCK_STREAM)
-                self.sock.settimeout(0)
-                self.sock.connect(address)
-            except OSError as exc:
-                failure = exc
-                if exc.errno in _IN_PROGRESS:
-                    self.wait_for(WRITE)
-                    return
-            else:
-                self._begin(0)
-                return
-        raise failure

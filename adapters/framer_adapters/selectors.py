@@ -39,8 +39,10 @@ from framer_adapters._common import (
     log_error,
     unix_path,
 )
-from framer_adapters._connection import Connection, OutgoingConnection
-from framer_adapters._loop import READ, Endpoint, Loop, Timer
+from framer_adapters._connection import Connection
+from framer_adapters._endpoints import READ, Endpoint
+from framer_adapters._loop import Loop, Timer
+from framer_adapters._outgoing import OutgoingConnection
 from framer_adapters._sockets import ACCEPT_PAUSE, OUT_OF_RESOURCES, listen, remove_unix_socket
 
 __all__ = ["connect", "serve_channel", "run_channel", "add_channel", "Server", "Loop", "Timer"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import conformance
 import pytest
+from loops import Clock, turn
 from peers import client_tls, server_tls
 from worlds import SelectorsWorld
 
@@ -32,17 +33,6 @@ class TestChannels(conformance.ChannelSuite):
     """What holds in every world."""
 
     world = SelectorsWorld()
-
-
-class Clock:
-    """A clock that goes when it is told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        """Tell the time."""
-        return self.now
 
 
 class Recorder(Channel):
@@ -94,12 +84,6 @@ def loop(clock: Clock) -> Iterator[Loop]:
     """A loop with that clock."""
     with Loop(clock=clock) as loop:
         yield loop
-
-
-def turn(loop: Loop, count: int = 1) -> None:
-    """Let it go round."""
-    for _ in range(count):
-        loop.run_until(lambda: False, 0)
 
 
 # Serving
