@@ -27,11 +27,11 @@ from framer_adapters._sockets import (
     set_no_delay,
 )
 
-__all__ = ["Job", "Server"]
+__all__ = ["Conversation", "Server"]
 
 
-class Job(Protocol):
-    """What is done with one connection."""
+class Conversation(Protocol):
+    """What is done with one connection: one of the two in `_waits`, say."""
 
     @property
     def transport(self) -> socket.socket:
@@ -54,7 +54,7 @@ class Server:
         self,
         host: Host,
         port: int | None,
-        make: Callable[[socket.socket], Job],
+        make: Callable[[socket.socket], Conversation],
         tls: ssl.SSLContext | None,
         idle_timeout: float | None,
     ) -> None:
@@ -66,7 +66,7 @@ class Server:
         self._make = make
         self._tls = tls
         self._idle_timeout = idle_timeout
-        self._running: dict[threading.Thread, Job] = {}
+        self._running: dict[threading.Thread, Conversation] = {}
         self._serving = threading.Lock()
         self._server: int | None = None  # the thread that serves
         self._closing = threading.Event()
@@ -92,9 +92,9 @@ class Server:
             with self._serving:
                 self._stop_listening()
         deadline = time.monotonic() + CLOSE_TIMEOUT
-        for thread, job in list(self._running.items()):
+        for thread, conversation in list(self._running.items()):
             with contextlib.suppress(OSError):  # it has ended meanwhile
-                socket.socket.shutdown(job.transport, socket.SHUT_RDWR)
+                socket.socket.shutdown(conversation.transport, socket.SHUT_RDWR)
             if thread is not threading.current_thread():
                 thread.join(max(deadline - time.monotonic(), 0))
 
@@ -135,9 +135,9 @@ class Server:
             set_no_delay(sock)
             if self._tls is not None:
                 sock = self._tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-            job = self._make(sock)
-            thread = threading.Thread(target=self._run, args=(job,), daemon=True)
-            self._running[thread] = job
+            conversation = self._make(sock)
+            thread = threading.Thread(target=self._run, args=(conversation,), daemon=True)
+            self._running[thread] = conversation
             try:
                 thread.start()
             except BaseException:
@@ -147,8 +147,8 @@ class Server:
             log_error(exc)
             sock.close()
 
-    def _run(self, job: Job) -> None:
+    def _run(self, conversation: Conversation) -> None:
         try:
-            job.run()
+            conversation.run()
         finally:
             del self._running[threading.current_thread()]
