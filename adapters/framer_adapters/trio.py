@@ -28,13 +28,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, Final, NoReturn, cast
 
-try:
-    import trio
-except ImportError as _exc:
-    raise ImportError(
-        'framer_adapters.trio needs trio: pip install "sansio-framer[trio]"'
-    ) from _exc
-
 from framer import Channel, OutputQueue, Terminator, TlsRequest, UsageError
 from framer_adapters._common import (
     IDLE_TIMEOUT,
@@ -52,6 +45,13 @@ from framer_adapters._stream import run_handler
 from framer_adapters._task_conversation import TaskConversation
 from framer_adapters._task_stream import TaskFramedStream
 from framer_adapters._task_world import TaskWorld
+
+try:
+    import trio
+except ModuleNotFoundError as _exc:
+    raise ModuleNotFoundError(
+        'framer_adapters.trio needs trio: pip install "sansio-framer[trio]"', name=_exc.name
+    ) from _exc
 
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 
