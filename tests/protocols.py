@@ -6,15 +6,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Coroutine, Iterator
 from typing import Any, TypeVar
 
-from peers import pair, server_tls
+from peers import client_tls, pair, server_tls
 
 from framer import PENDING, Channel, OutputQueue, Pending
 from framer_adapters._stream_protocol import StreamProtocol
 
-__all__ = ["Log", "Slow", "Stream", "failing", "run", "streams"]
+__all__ = [
+    "Log",
+    "Slow",
+    "Stream",
+    "behind_the_handshake",
+    "failing",
+    "run",
+    "shake_hands",
+    "streams",
+]
 
 T = TypeVar("T")
 
@@ -112,3 +122,26 @@ class Log(Channel):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.log.append(type(exc))
+
+
+def shake_hands(sock: socket.socket) -> tuple[ssl.SSLObject, ssl.MemoryBIO]:
+    """Shake hands as a client, but for the last of it, which goes out with what is sent first."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
+    while True:
+        try:
+            tls.do_handshake()
+        except ssl.SSLWantReadError:
+            sock.sendall(outgoing.read())
+            incoming.write(sock.recv(1 << 20))
+        else:
+            return tls, outgoing
+
+
+def behind_the_handshake(sock: socket.socket, line: bytes) -> ssl.SSLObject:
+    """Shake hands, and send a line together with the last of it."""
+    tls, outgoing = shake_hands(sock)
+    for data in (line, b"and another"):
+        tls.write(data)
+        sock.sendall(outgoing.read())
+    return tls

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from peers import client_tls, pair, server_tls
-from protocols import Log, failing, run
+from peers import pair, server_tls
+from protocols import Log, failing, run, shake_hands
 
 from framer import Channel, UsageError
 from framer_adapters._channel_protocol import ChannelProtocol
@@ -192,15 +192,7 @@ def test_what_comes_with_the_end_of_the_handshake(ends: bool) -> None:
     def script(sock: socket.socket) -> None:
         sock.sendall(b"tls\n")
         assert read(sock, 3) == b"go\n"
-        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
-        while True:
-            try:
-                tls.do_handshake()
-                break
-            except ssl.SSLWantReadError:
-                sock.sendall(outgoing.read())
-                incoming.write(sock.recv(MIB))
+        tls, outgoing = shake_hands(sock)
         if not ends:
             tls.write(b"quit\n")
         with contextlib.suppress(ssl.SSLError):

@@ -65,19 +65,6 @@ class Wire(socket.socket):
 
 
 @pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    """A loop with that clock."""
-    with Loop(clock=clock) as loop:
-        yield loop
-
-
-@pytest.fixture
 def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
     """Two connected sockets; the left one does not block."""
     left, right = socket.socketpair()

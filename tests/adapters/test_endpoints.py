@@ -4,28 +4,14 @@ from __future__ import annotations
 
 import select
 import socket
-from collections.abc import Iterator
 
 import pytest
-from loops import Clock, Reader, turn
+from loops import Reader, turn
 
 from framer_adapters._endpoints import HANGUP, READ, WRITE, Endpoint
 from framer_adapters._loop import Loop
 
 PATIENCE = 20.0  # seconds until a test has failed; none takes them
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    """A loop with that clock."""
-    with Loop(clock=clock) as loop:
-        yield loop
 
 
 def test_what_an_endpoint_waits_for(loop: Loop) -> None:

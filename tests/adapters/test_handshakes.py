@@ -3,36 +3,17 @@
 # ruff: noqa: ASYNC110 - the loop is to turn
 
 import asyncio
-import ssl
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from peers import Peer, client_tls, digest, pair, server_tls
-from protocols import run
+from peers import Peer, digest, pair, server_tls
+from protocols import behind_the_handshake, run
 
 import framer_adapters._handshakes as module
 from framer_adapters._handshakes import Farewell, Handshake, Secured
 
 MIB = 1 << 20
-
-
-def behind_the_handshake(peer: Peer, line: bytes) -> ssl.SSLObject:
-    """Shake hands as a client, and send a line together with the last of it."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
-    while True:
-        try:
-            tls.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            peer.send(outgoing.read())
-            incoming.write(peer.sock.recv(MIB))
-    tls.write(line)
-    peer.send(outgoing.read())
-    tls.write(b"and another")
-    peer.send(outgoing.read())
-    return tls
 
 
 # -- The beginning ------------------------------------------------------------------------------
@@ -70,7 +51,7 @@ def test_a_handshake_of_which_some_was_read_too_early() -> None:
                 handshake.data_received(b"".join(hello))
 
             sock.setblocking(False)
-            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer, b"x"))
+            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
             early = Early()
             hello = [await loop.sock_recv(sock, MIB)]
             handshake = Handshake(early, made, server_tls(), None)
@@ -93,7 +74,7 @@ def test_what_came_before_a_handshake_was_told_of() -> None:
             early = Early()
             handshake = Handshake(early, lambda _: None, server_tls(), None)
             loop = asyncio.get_running_loop()
-            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer, b"x"))
+            client = asyncio.create_task(asyncio.to_thread(behind_the_handshake, peer.sock, b"x"))
             await loop.connect_accepted_socket(lambda: handshake, sock)
             while handshake._plain.get_protocol() is handshake:
                 await asyncio.sleep(0)

@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from loops import Clock, Reader, turn
@@ -15,19 +15,6 @@ from framer import UsageError
 from framer_adapters._loop import Loop
 
 PATIENCE = 20.0  # seconds until a test has failed; none takes them
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    """A loop with that clock."""
-    with Loop(clock=clock) as loop:
-        yield loop
 
 
 # Callbacks

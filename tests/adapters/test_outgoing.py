@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +14,6 @@ from peers import client_tls, server_tls
 
 from framer_adapters._loop import Loop
 from framer_adapters.selectors import connect, serve_channel
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    """A loop with that clock."""
-    with Loop(clock=clock) as loop:
-        yield loop
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])

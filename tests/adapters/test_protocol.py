@@ -4,14 +4,13 @@
 import asyncio
 import contextlib
 import socket
-import ssl
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from peers import Peer, client_tls, pair, server_tls
-from protocols import Log, failing, run, streams
+from protocols import Log, behind_the_handshake, failing, run, streams
 
 import framer_adapters._protocol as module
 from framer import Channel, Framer, OutputQueue, TlsRequest
@@ -280,24 +279,6 @@ def test_a_handshake_that_cannot_begin() -> None:
             await asyncio.sleep(0)
 
     run(main())
-
-
-def behind_the_handshake(sock: socket.socket, line: bytes) -> ssl.SSLObject:
-    """Shake hands as a client, and send a line together with the last of it."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    tls = client_tls().wrap_bio(incoming, outgoing, server_hostname="localhost")
-    while True:
-        try:
-            tls.do_handshake()
-            break
-        except ssl.SSLWantReadError:
-            sock.sendall(outgoing.read())
-            incoming.write(sock.recv(MIB))
-    tls.write(line)
-    sock.sendall(outgoing.read())
-    tls.write(b"and another")
-    sock.sendall(outgoing.read())
-    return tls
 
 
 def test_what_comes_to_a_stream_right_behind_the_handshake() -> None:

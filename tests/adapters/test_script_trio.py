@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from framer.testing import CheckFailed, Script
+from framer.testing import Script
 from framer_adapters import _script_trio
 from framer_adapters.trio import FramedStream
 
@@ -69,24 +69,6 @@ def test_a_reset() -> None:
     run(main)
 
 
-def test_what_is_left_over() -> None:
-    """It fails where the stream is left, unless something else has failed."""
-
-    async def main() -> None:
-        async with Script().read(b"a").trio():
-            pass
-
-    with pytest.raises(CheckFailed, match="left over"):
-        run(main)
-
-    async def fail() -> None:
-        async with Script().read(b"a").trio():
-            raise LookupError
-
-    with pytest.raises(LookupError):
-        run(fail)
-
-
 def test_waiting_for_another_task() -> None:
     """A receive waits until another task has sent what the peer waits for."""
     seen: list[bytes] = []
@@ -108,16 +90,6 @@ def test_waiting_for_another_task() -> None:
     assert seen == [b"b"]
 
 
-def test_waiting_for_ever() -> None:
-    """Where nobody sends it, the receive fails after a while, and says what was missing."""
-
-    async def main() -> None:
-        await Script().write(b"a").trio().receive_some()
-
-    with pytest.raises(CheckFailed, match="waits for b'a'"):
-        run(main)
-
-
 def test_cancelling() -> None:
     """A receive that is cancelled has taken nothing, and closing wakes one that waits."""
 
@@ -136,16 +108,6 @@ def test_cancelling() -> None:
             nursery.start_soon(receive)
             await trio.testing.wait_all_tasks_blocked()
             await stream.aclose()
-
-    run(main)
-
-
-def test_a_call_that_was_interrupted() -> None:
-    """The world tries again by itself."""
-
-    async def main() -> None:
-        async with Script().error(InterruptedError).read(b"a").trio() as stream:
-            assert await stream.receive_some(1) == b"a"
 
     run(main)
 

@@ -11,7 +11,6 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +70,6 @@ class Asker(Recorder):
         """Be content."""
         super().frame_received(frame)
         self.close_when_done()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    """A clock that stands still."""
-    return Clock()
-
-
-@pytest.fixture
-def loop(clock: Clock) -> Iterator[Loop]:
-    """A loop with that clock."""
-    with Loop(clock=clock) as loop:
-        yield loop
 
 
 # Serving
