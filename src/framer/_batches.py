@@ -71,8 +71,8 @@ MOST_PIECES: Final = 512
 # What is left of a buffer is put together with what is pending if it has at most so many bytes.
 SHORT_REST: Final = 1024
 
-# Of patience there is none (see `FrameReader`), and not even a part of a frame was gathered:
-# the buffer is all there is, it begins with a frame, and more has come than was waited for.
+# Of patience there is none (see `FrameReader`), because what was waited for has come.
+# If not even a part of a frame was gathered, the buffer is all there is, and begins with a frame.
 AWAKE: Final = 0
 # Or else it would be so, were it not for the batch, behind which there is no whole frame.
 SPENT: Final = -2
@@ -378,6 +378,7 @@ class BatchReader(FrameReader):
 
     def _wait_in_frame(self, size: int) -> None:
         """Wait, if one can, for the rest of a frame of which *size* bytes are there."""
+        # One more than may come in vain, for `receive_data` keeps what is less than that.
         patience = self._scanner.patience(self._progress) + 1
         if not self._after_cr:
             self._patience = max(int(min(patience, self._limit - size, MOST_PATIENCE)), LOOK)

@@ -1,7 +1,7 @@
 """One conversation without I/O: a framer for what comes in, a queue for what goes out, and hooks.
 
 A program subclasses `Channel` and writes hooks; an adapter owns the connection and calls
-the four methods whose names begin with ``receive_`` or end in ``_made``.
+one of them, `connection_made`, and the four methods whose names begin with ``receive_``.
 Neither sees the other, so one subclass runs under every adapter, and in a test under none.
 
 ::
@@ -428,6 +428,7 @@ class Channel:
                 self.frame_received(frame)
                 if output.closing:
                     return None
+            # No frame is left: `next_frames` would say so, too, for a call (bench: line echo).
             if framer._patience > 0:  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
                 return None
 

@@ -128,6 +128,7 @@ class DelimiterScanner(_Delimited):
 
     def __init__(self, delimiter: bytes) -> None:
         super().__init__((delimiter,))
+        # Those without an underscore are None in other scanners, and so declared; these never are.
         self._delimiter = self.delimiter = delimiter
         self._ends_line = len(delimiter) > 1 and delimiter.find(0x0A) == len(delimiter) - 1
         # An int, because `b"\n" in data` takes four to ten times as long as `10 in data`.

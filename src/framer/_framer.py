@@ -96,7 +96,7 @@ class Framer(EventReader):
         size = len(data)
         patience = self._patience
         if patience <= 0:
-            if patience == STREAMED and size:
+            if patience == STREAMED and size:  # As `_receive`, with nothing in its way.
                 self._received += size
                 self._buffer = data
                 self._patience = STREAMING

@@ -39,7 +39,8 @@ _TOO_LATE: Final = "comes too late: the queue is closing; look at closing if oth
 class OutputQueue:
     """Bytes and producers of bytes, which go out in exactly the order they were pushed.
 
-    It does no I/O: `push` puts in; `data_to_send`, or `buffers` and `advance`, take out.
+    It does no I/O: `push` puts in; `data_to_send` takes out,
+    and so does `advance`, of what `next_buffer` or `buffers` has shown.
 
     >>> out = OutputQueue()
     >>> out.push(b"spam and ")

@@ -1,6 +1,6 @@
 """FrameReader: where the bytes are, and one step at a time through a frame.
 
-This is the half of a `Framer` that nobody sees.
+This is the lowest part of a `Framer`; `BatchReader` and `EventReader` are on top of it.
 Every byte that was received and not yet delivered is in one of these places, in this order::
 
     header │ gathered │ held │ buffer[offset:]         │ pending
@@ -14,7 +14,8 @@ the length prefix of the frame, and bytes that may be the start of a delimiter.
 ``events()`` never has any.
 All three are put back in front of the buffer, by `_rewind`,
 when the program does something that makes void what was seen:
-it sets another terminator, pushes bytes back, or changes from frames to events.
+it sets another terminator or a lower limit, pushes bytes back or takes them all,
+or changes from frames to events.
 Once a frame is *started* (``events()`` streamed some of it, or it is being skipped)
 its header is gone, and what was streamed does not come back.
 
@@ -70,7 +71,9 @@ __all__ = ["DELIVERED", "LOOK", "NO_LIMIT", "OPEN", "RECEIVED", "FrameReader", "
 # More than any integer, so also more than any length that a peer can announce.
 NO_LIMIT: Final = math.inf
 
-# Of patience there is none: look for a frame.
+# Of patience there is none: look for a frame. Where more is known than that, there is another
+# number for it: see `_batches` for AWAKE, SPENT, FRESH and CUT, and `_event_reader` for STREAMED
+# and STREAMING.
 LOOK: Final = -1
 
 # How far the end of the stream has come.
@@ -117,8 +120,8 @@ class FrameReader:
         self._offset: int = 0
         self._pending: list[bytes] | None = None
         self._gathered: BytesIO | None = None
-        # So many bytes may still come before it is worth looking for a whole frame; else
-        # LOOK, or what `BatchReader` knows besides.
+        # Before so many bytes have come, or the scanner's trigger, it is not worth looking for a
+        # whole frame. Where nothing is waited for: LOOK, or what is known besides.
         self._patience: int = LOOK
         # The frame under way: the scanner's progress, how much payload was streamed or skipped.
         self._progress: Any = None
