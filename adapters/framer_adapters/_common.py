@@ -67,7 +67,7 @@ Host: TypeAlias = str | os.PathLike[str] | None
 
 _log = logging.getLogger("framer_adapters")
 
-_OF_THE_PEER: Final[tuple[type[Exception], ...]] = (
+_PEER_ERRORS: Final[tuple[type[Exception], ...]] = (
     ConnectionError,
     TimeoutError,
     EOFError,
@@ -184,23 +184,23 @@ def log_error(error: BaseException, peer_errors: tuple[type[Exception], ...] = (
 
     What the peer or the network did is one line of information; the rest is a fault of
     the program, and has its traceback. `peer_errors` is what a world adds to the former.
-    What the peer has sent is not in the line: it may be long, and nobody's business.
+    That line has the error's message and not its arguments, which may be all that the peer sent.
     """
-    if _is_of_peer(error, (*_OF_THE_PEER, *peer_errors)):
+    if _is_of_the_peer(error, (*_PEER_ERRORS, *peer_errors)):
         _log.info("connection lost: %s", _describe(error))
     else:
         _log.error("a connection is closed after an error", exc_info=error)
 
 
-def _is_of_peer(error: BaseException, kinds: tuple[type[Exception], ...]) -> bool:
+def _is_of_the_peer(error: BaseException, kinds: tuple[type[Exception], ...]) -> bool:
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(_is_of_peer(part, kinds) for part in group.exceptions)
+        return all(_is_of_the_peer(part, kinds) for part in group.exceptions)
     return isinstance(error, kinds)
 
 
 def _describe(error: BaseException) -> str:
-    """Name an error and say its message, not its arguments: `IncompleteFrame` has bytes there."""
+    """Name an error and say its message; of `IncompleteFrame` the repr has up to a whole frame."""
     if isinstance(error, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", error)
         return "; ".join(map(_describe, group.exceptions))

@@ -66,7 +66,7 @@ class TaskConversation:
                 else:
                     await world.close(self._transport)
             finally:
-                end_channel(talk.channel, error, world.of_the_peer)
+                end_channel(talk.channel, error, world.peer_errors)
 
     async def _converse(self) -> None:
         world, talk = self._world, self._talk

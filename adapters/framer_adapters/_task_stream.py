@@ -60,7 +60,7 @@ class TaskFramedStream(AsyncFramedBase):
         try:
             with (
                 world.runtime.move_on_after(CLOSE_TIMEOUT),
-                contextlib.suppress(*world.of_the_peer, world.runtime.ClosedResourceError),
+                contextlib.suppress(*world.peer_errors, world.runtime.ClosedResourceError),
             ):
                 await self._flush()
                 said = True

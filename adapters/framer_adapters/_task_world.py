@@ -34,13 +34,13 @@ class TaskWorld(abc.ABC):
     Attributes:
         runtime: its module, ``trio`` or ``anyio``.
         lost: what it raises when the connection is lost.
-        of_the_peer: what it raises besides because of the peer, or of the network.
+        peer_errors: what it raises besides because of the peer, or of the network.
         send_size: how many bytes to send at a time; each time the peer is seen to be alive.
     """
 
     runtime: ClassVar[Any]
     lost: ClassVar[tuple[type[Exception], ...]]
-    of_the_peer: ClassVar[tuple[type[Exception], ...]]
+    peer_errors: ClassVar[tuple[type[Exception], ...]]
     send_size: ClassVar[int] = RECEIVE_SIZE
 
     @abc.abstractmethod

@@ -80,7 +80,7 @@ class _Anyio(TaskWorld):
         ssl.SSLError,
         anyio.BrokenResourceError,
     )
-    of_the_peer: ClassVar[tuple[type[Exception], ...]] = (*lost, TimeoutError, anyio.EndOfStream)
+    peer_errors: ClassVar[tuple[type[Exception], ...]] = (*lost, TimeoutError, anyio.EndOfStream)
     send_size: ClassVar[int] = SEND_SIZE
 
     def open_tasks(self) -> AbstractAsyncContextManager[TaskGroup]:
@@ -286,7 +286,7 @@ async def serve(
     async def converse(transport: SocketStream) -> None:
         stream = FramedStream(transport, terminator, max_frame_size=max_frame_size)
         stream.idle_timeout = idle_timeout
-        await run_handler(handler, stream, tls, _WORLD.of_the_peer)
+        await run_handler(handler, stream, tls, _WORLD.peer_errors)
 
     await _serve(converse, host, port, task_status)
 
@@ -344,7 +344,7 @@ async def _serve(
         try:
             await converse(transport)
         except Exception as exc:  # noqa: BLE001 - logged, and the other connections live
-            log_error(exc, _WORLD.of_the_peer)
+            log_error(exc, _WORLD.peer_errors)
 
     async def accept(listener: SocketListener) -> None:
         while True:

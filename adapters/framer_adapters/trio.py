@@ -61,7 +61,7 @@ class _Trio(TaskWorld):
 
     runtime: ClassVar[Any] = trio
     lost: ClassVar[tuple[type[Exception], ...]] = (trio.BrokenResourceError,)
-    of_the_peer: ClassVar[tuple[type[Exception], ...]] = (
+    peer_errors: ClassVar[tuple[type[Exception], ...]] = (
         trio.BrokenResourceError,
         trio.EndOfChannel,
         trio.TooSlowError,
@@ -258,7 +258,7 @@ async def serve(
     async def converse(transport: trio.SocketStream) -> None:
         stream = FramedStream(transport, terminator, max_frame_size=max_frame_size)
         stream.idle_timeout = idle_timeout
-        await run_handler(handler, stream, tls, _WORLD.of_the_peer)
+        await run_handler(handler, stream, tls, _WORLD.peer_errors)
 
     await _serve(converse, host, port, task_status)
 
