@@ -42,10 +42,7 @@ class Secured(asyncio.BufferedProtocol):
 
 
 class Handshake(asyncio.Protocol):
-    """A connection to a server before `protocol` hears of it: first they shake hands.
-
-    With ``create_server(ssl=...)`` nobody could close it meanwhile.
-    """
+    """A connection to a server before `protocol` hears of it: first they shake hands."""
 
     task: asyncio.Task[None]
     _plain: asyncio.Transport
