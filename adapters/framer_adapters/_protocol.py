@@ -69,7 +69,7 @@ class ConnectionProtocol(Secured, abc.ABC):
         self._buffer = _buffer_of(self.loop)
         self.output: OutputQueue = OutputQueue()
         self.made: Callable[[], object] | None = None  # to be called when the connection is there
-        # When the transport has no more to say.
+        # Done when the connection is gone.
         self.closed: asyncio.Future[None] = self.loop.create_future()
         self.full: bool = False  # the transport takes nothing for the time being
         self.tls: bool = False  # it is there, or about to come
@@ -77,11 +77,13 @@ class ConnectionProtocol(Secured, abc.ABC):
         self._noted = False  # that there is something to send
         self._on_ready: Callable[[], object] | None = None  # what takes that note
         self._alive = False  # the peer has done something since the last tick
-        self._unsent: int = 0  # how much the transport held then
+        self._unsent: int = 0  # how many bytes the transport held at the last tick
         self._quiet = 0  # ticks since the peer did something
         self._timer: asyncio.TimerHandle | None = None
+        # Of a pair that was taken over: the protocol, which is told of the end, and the writer,
+        # which is kept because it closes the transport when it is freed.
         self._former: asyncio.BaseProtocol = asyncio.Protocol()
-        self._writer: asyncio.StreamWriter | None = None  # closes the transport when it is freed
+        self._writer: asyncio.StreamWriter | None = None
         self._early: list[bytes] = []  # what came in before TLS could be given it
         self._ended = False  # the peer has sent its last byte
         self._finishing = False  # everything has gone out, and nothing is taken any more
