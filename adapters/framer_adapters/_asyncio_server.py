@@ -24,10 +24,11 @@ from framer_adapters._sockets import listen, remove_unix_socket
 
 __all__ = ["Server"]
 
-_ACCEPTS_AT_ONCE: Final = 1
-"""What asyncio takes a backlog for, too: how often it accepts before others have their turn.
+ACCEPTS_A_TURN: Final = 1
+"""How many connections to accept before those that are there have their turn.
 
-Without descriptors it tries as often all the same, logs as many errors, and sets as many timers.
+asyncio takes the backlog for that, and without descriptors it does not stop early:
+it logs an error with a traceback for each, and sets a timer to try so often again.
 """
 
 
@@ -67,8 +68,8 @@ class Server:
         factory = accept if tls is None else accept_tls
         try:
             for sock in self.sockets:
-                self._servers.append(await create(factory, sock=sock, backlog=_ACCEPTS_AT_ONCE))
-                sock.listen(socket.SOMAXCONN)  # which is what the kernel takes a backlog for
+                self._servers.append(await create(factory, sock=sock, backlog=ACCEPTS_A_TURN))
+                sock.listen(socket.SOMAXCONN)  # as it was: the kernel may let more wait than that
         except BaseException:
             self.close()
             raise

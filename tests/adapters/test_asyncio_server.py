@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from peers import client_tls, server_tls
+from peers import client_tls, no_more_files, server_tls
 from protocols import run
 
 import framer_adapters._asyncio_server as module
@@ -131,6 +131,49 @@ def test_what_cannot_be_listened_to(monkeypatch: pytest.MonkeyPatch) -> None:
 
     run(main())
     assert listener.fileno() == -1
+
+
+def test_out_of_descriptors() -> None:
+    """That is told a few times, and not thousands of times, in which all others would wait."""
+    told: list[object] = []
+
+    async def main() -> None:
+        async with greeting() as server:
+            asyncio.get_running_loop().set_exception_handler(lambda *_: told.append(1))
+            with socket.socket() as sock:
+                sock.setblocking(False)
+                with no_more_files():
+                    sock.connect_ex((HOST, cast("int", server.port)))
+                    while not told:
+                        await asyncio.sleep(0)
+
+    run(main())
+    assert len(told) <= module.ACCEPTS_A_TURN
+
+
+def test_how_many_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as the system allows, in the end."""
+    asked: list[int] = []
+
+    class Listener(socket.socket):
+        def listen(self, backlog: int = 0, /) -> None:
+            asked.append(backlog)
+            super().listen(backlog)
+
+    listener = Listener()
+    listener.bind((HOST, 0))
+    listener.listen(1)
+
+    def listen(*_: object) -> list[socket.socket]:
+        return [listener]
+
+    monkeypatch.setattr(module, "listen", listen)
+
+    async def main() -> None:
+        async with greeting():
+            assert asked[-2:] == [module.ACCEPTS_A_TURN, socket.SOMAXCONN]
+
+    run(main())
 
 
 def test_what_is_added_after_the_close() -> None:
