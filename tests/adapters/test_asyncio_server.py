@@ -139,7 +139,9 @@ def test_out_of_descriptors() -> None:
 
     async def main() -> None:
         async with greeting() as server:
-            asyncio.get_running_loop().set_exception_handler(lambda *_: told.append(1))
+            asyncio.get_running_loop().set_exception_handler(
+                lambda _loop, context: told.append(context)
+            )
             with socket.socket() as sock:
                 sock.setblocking(False)
                 with no_more_files():
