@@ -86,7 +86,9 @@ def test_text_that_is_not_ascii() -> None:
     [
         (r"a\q", "1", "a backslash stands for nothing here"),
         ("\\", "1", "a backslash stands for nothing here"),
-        ("x" * 401, "1", "these are 401 bytes, and the page takes 400"),
+        ("x" * 201, "1", "these are 201 bytes, and the page takes 200"),
+        ("a", " ", "what ends a frame?"),
+        ("a", "exit()", "SystemExit"),
         ("a", "'\\n'", "TypeError: a terminator must be bytes, not str"),
         ("a", "b''", "ValueError"),
         ("a", "1 +", "SyntaxError"),

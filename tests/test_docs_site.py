@@ -203,6 +203,7 @@ def text_of(markup: str) -> str:
 
 
 CUTS = "[...document.querySelectorAll('.explorer [aria-pressed=true]')].map(c => +c.dataset.cut)"
+STOPS = "[...document.querySelectorAll('.strip [tabindex=\"0\"]')].map(c => +c.dataset.cut)"
 ROWS = "document.querySelector('.explorer .steps tbody').textContent"
 
 
@@ -218,7 +219,10 @@ def test_framer_runs_in_the_browser(browser: Any, page: Callable[[str], Any]) ->
 
 
 def test_cuts_move(browser: Any, page: Callable[[str], Any]) -> None:
-    """A click between two bytes makes or takes a cut; it can be dragged, and moved by keys."""
+    """A click between two bytes makes or takes a cut; it can be dragged, and moved by keys.
+
+    Arrows go from place to place, of which Tab leads to one alone.
+    """
     from selenium.webdriver import ActionChains, Keys  # noqa: PLC0415 - may be missing
     from selenium.webdriver.common.by import By  # noqa: PLC0415
 
@@ -238,10 +242,15 @@ def test_cuts_move(browser: Any, page: Callable[[str], Any]) -> None:
     assert page(CUTS) == [5, 10]
     assert "b'EHLO '" in page(ROWS)
     browser.execute_script("arguments[0].focus()", cut(10))
-    ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT).perform()
+    keys = ActionChains(browser)
+    keys.key_down(Keys.SHIFT).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT).key_up(Keys.SHIFT)
+    keys.perform()
     assert page(CUTS) == [5, 8]
     ActionChains(browser).send_keys(Keys.SPACE).perform()
     assert page(CUTS) == [5]
+    ActionChains(browser).send_keys(Keys.ARROW_LEFT, Keys.ARROW_LEFT, Keys.SPACE).perform()
+    assert page(CUTS) == [5, 6]
+    assert page(STOPS) == [6]
     browser.find_element(By.CSS_SELECTOR, "[data-all=each]").click()
     assert page(CUTS) == list(range(1, page("document.querySelectorAll('.strip .byte').length")))
     browser.find_element(By.CSS_SELECTOR, "[data-all=none]").click()
@@ -262,8 +271,11 @@ def test_typing(browser: Any, page: Callable[[str], Any]) -> None:
     put(browser, "terminator", "Netstring(")
     assert "SyntaxError" in page("document.querySelector('.problem').textContent")
     assert page(ROWS) == before
+    assert page("document.querySelector('.explorer').matches('.stale')")
+    assert page("document.querySelector('.explorer form').sample.value") == "own"
     put(browser, "terminator", "4")
     assert page("document.querySelector('.problem').textContent") == ""
+    assert not page("document.querySelector('.explorer').matches('.stale')")
     assert page(ROWS) != before
     put(browser, "limit", "65536")
 

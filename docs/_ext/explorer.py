@@ -32,8 +32,9 @@ from framer import (
 )
 from framer._cli.dissect import Dissector
 
-MOST_BYTES: Final = 400
-"""How many bytes the page takes. A reader has no use for more, and each is a button or two."""
+MOST_BYTES: Final = 200
+"""How many bytes the page takes. For each of them `verdict` goes through all of them once more,
+and that must not keep a reader waiting who types."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +132,17 @@ def to_terminator(expression: str) -> Terminator:
     """Evaluate what the reader wants to end a frame, with all names of framer at hand.
 
     Raises:
-        InputError: it is no Python, or no terminator.
+        InputError: it is nothing, no Python, or no terminator.
     """
+    if not expression.strip():
+        raise InputError(r'what ends a frame? b"\r\n" may, or 5, or Netstring()')
     names = {name: getattr(framer, name) for name in framer.__all__}
     try:
         terminator = eval(expression, names)  # noqa: S307 - see above
         Framer(terminator)
-    except Exception as error:
+    except SyntaxError as error:
+        raise InputError(f"SyntaxError: {error.msg}") from error
+    except (Exception, SystemExit) as error:
         raise InputError(f"{type(error).__name__}: {error}") from error
     return terminator  # type: ignore[no-any-return] # Framer has just checked it
 
@@ -232,7 +237,8 @@ def strip(data: bytes, cuts: Sequence[int], found: Sequence[str]) -> str:
         if index:
             pressed = "true" if index in cuts else "false"
             cells.append(
-                f'<button type="button" class="cut" data-cut="{index}" aria-pressed="{pressed}" '
+                f'<button type="button" class="cut" data-cut="{index}" tabindex="-1" '
+                f'aria-pressed="{pressed}" '
                 f'aria-label="cut before byte {index}"></button>'
             )
         text = html.escape(glyph(byte)) if byte != 0x20 else "&nbsp;"

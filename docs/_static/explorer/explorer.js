@@ -10,6 +10,7 @@ class Explorer {
     this.strip = root.querySelector(".strip");
     this.cuts = JSON.parse(root.dataset.cuts);
     this.size = this.strip.querySelectorAll(".byte").length;
+    this.place = 1; // of all places between two bytes the one that Tab leads to
     this.ask = null;
   }
 
@@ -36,7 +37,8 @@ class Explorer {
     this.update();
     const version = python.runPython("import sys; sys.version.split()[0]");
     this.say(`Python ${version} runs framer in this page. ` +
-             "Click between two bytes to cut there; move a cut by dragging it, or by the arrow keys.");
+             "Click between two bytes to cut there, and drag a cut to move it. With the keyboard, " +
+             "arrows go from place to place, the space bar cuts, and Shift with an arrow moves a cut.");
     this.root.classList.add("ready");
   }
 
@@ -45,6 +47,8 @@ class Explorer {
     form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", (event) => {
       if (event.target === form.sample) this.begin(form.sample.selectedOptions[0].dataset);
+      // What was changed is no sample any more; and it can be chosen again.
+      if ([form.terminator, form.text].includes(event.target)) form.sample.value = "own";
       this.update();
     });
     form.addEventListener("click", (event) => {
@@ -56,12 +60,14 @@ class Explorer {
       if (event.detail === 0 && event.target.dataset.cut) this.toggle(Number(event.target.dataset.cut));
     });
     this.strip.addEventListener("keydown", (event) => {
+      const place = Number(event.target.dataset.cut);
       const step = {ArrowLeft: -1, ArrowRight: 1}[event.key];
-      if (step && event.target.dataset.cut) {
-        event.preventDefault();
-        this.move(Number(event.target.dataset.cut), Number(event.target.dataset.cut) + step);
-      }
+      if (!step || !place) return;
+      event.preventDefault();
+      if (event.shiftKey) this.move(place, place + step);
+      else this.go(place + step);
     });
+    this.strip.addEventListener("focusin", (event) => this.stop(Number(event.target.dataset.cut)));
     this.drag();
   }
 
@@ -94,6 +100,21 @@ class Explorer {
       held = null;
     });
     document.addEventListener("pointercancel", () => { held = null; });
+  }
+
+  // Tab leads to one place, not to every one there is.
+  stop(place) {
+    this.cutAt(this.place)?.setAttribute("tabindex", "-1");
+    this.place = Math.min(place, Math.max(this.size - 1, 1));
+    this.cutAt(this.place)?.setAttribute("tabindex", "0");
+  }
+
+  go(place) {
+    this.cutAt(place)?.focus();
+  }
+
+  cutAt(place) {
+    return this.strip.querySelector(`[data-cut="${place}"]`);
   }
 
   toggle(place) {
@@ -133,13 +154,15 @@ class Explorer {
       end: form.end.checked,
     })));
     this.root.querySelector(".problem").textContent = answer.problem;
+    this.root.classList.toggle("stale", answer.problem !== "");
     if (answer.problem) return;
     this.size = answer.size;
     this.cuts = answer.cuts;
     this.strip.innerHTML = answer.strip;
     this.root.querySelector(".steps tbody").innerHTML = answer.steps;
     this.root.querySelector(".verdict").innerHTML = answer.verdict;
-    if (focused) this.strip.querySelector(`[data-cut="${focused}"]`)?.focus();
+    this.stop(this.place);
+    if (focused) this.go(focused);
   }
 }
 
