@@ -39,6 +39,7 @@ exclude_patterns = ["_build", "_ext", "_static"]
 
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
+smartquotes_action = "D"  # dashes only: b"" in a docstring is no quotation
 highlight_language = "none"
 
 # The reference

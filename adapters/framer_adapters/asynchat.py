@@ -10,7 +10,7 @@ To have ``import asynchat`` and ``import asyncore`` find the drop-ins:
 >>> framer_adapters.asynchat.install()  # doctest: +SKIP
 
 What comes in is cut by a `framer.Framer`, whose terminator follows `set_terminator`;
-what it has not delivered yet is `ac_in_buffer`:
+what it has not delivered yet is `ac_in_buffer`::
 
     recv ──▶ Framer ──▶ collect_incoming_data(chunk), found_terminator()
 

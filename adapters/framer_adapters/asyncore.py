@@ -12,7 +12,7 @@ To have ``import asyncore`` find it:
 `framer_adapters.asynchat` has an `install` that does it for both.
 
 A channel is an object in a map, a plain dict, under the number of its descriptor.
-`loop` goes in turns as long as there are any:
+`loop` goes in turns as long as there are any::
 
     ask each channel: readable()? writable()? ──▶ wait ──▶ handle_*_event() of those ready
                     ▲                                          │

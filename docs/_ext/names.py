@@ -17,6 +17,7 @@ from typing import Any
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import PyObject
 from sphinx.environment import BuildEnvironment
 from sphinx.pycode import ModuleAnalyzer
 from sphinx.util.inspect import TypeAliasForwardRef
@@ -100,6 +101,9 @@ def _name_of(alias: TypeAliasForwardRef) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Have Sphinx ask here for what it does not find."""
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"  # as in the docstrings; napoleon makes variables of them
     # Sphinx writes an alias by its name, but not inside of a union, where it writes its repr().
     TypeAliasForwardRef.__repr__ = _name_of  # type: ignore[method-assign] # none of ours is run
     app.connect("builder-inited", gather_sources)

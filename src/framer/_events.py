@@ -68,3 +68,4 @@ def length_found(length: int) -> TerminatorFound:
 
 
 Event: TypeAlias = Data | TerminatorFound | EndOfStream
+"""What `Framer.events` gives: `Data`, `TerminatorFound` or `EndOfStream`."""

@@ -193,7 +193,14 @@ Terminator: TypeAlias = (
     | LengthFrom
     | None
 )
-"""Whatever may end a frame."""
+r"""Whatever may end a frame:
+
+- bytes, such as ``b"\r\n"``: a delimiter. Several in a tuple: the earliest of them;
+- `ANY_NEWLINE`: CR, LF or CRLF;
+- an int: after so many bytes;
+- a `LengthPrefix`, `VarintPrefix`, `Netstring` or `LengthFrom`: after a length that is announced;
+- None: at the end of the stream.
+"""
 
 
 def check_int(name: str, value: object, *, at_least: int | None = None) -> None:
