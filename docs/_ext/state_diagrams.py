@@ -400,8 +400,8 @@ def to_table(diagram: Diagram) -> str:
             f"<td><ul>{reasons}</ul></td></tr>"
         )
     return (
-        '<div class="table-wrapper"><table class="docutils arrows"><thead><tr><th></th><th></th>'
-        f"<th>when</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
+        '<div class="table-wrapper"><table class="docutils arrows"><thead><tr><th>#</th>'
+        f"<th>from → to</th><th>when</th></tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
     )
 
 
