@@ -54,7 +54,7 @@ def test_what_a_diagram_may_not_say() -> None:
     with pytest.raises(ValueError, match="and not 'HELLO'"):
         byte_diagrams.draw("LengthPrefix(1)", "HELLO", r"\x05hello")
     with pytest.raises(ValueError, match="does not fit"):
-        byte_diagrams.draw("LengthPrefix(1)", "x" * 300)
+        byte_diagrams.draw("LengthPrefix(1, adjust=-100)", "x" * 156)
 
 
 def test_keep_header() -> None:

@@ -9,6 +9,8 @@ from where the page stands:
 - a text that is a page: to that page;
 - any other file that can be read: to a page with its source, which is made for the purpose;
 - what cannot be read, such as a capture: to the file itself, as a download.
+
+Two things in texts are put right for a page on the way: blocks of code, and cells of tables.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ INCLUDED: Final = {
     "adapters/README.md": "docs/how-to/write-an-adapter.md",
 }
 """The texts of the repository that a page includes, and which page that is."""
+
+SHORT: Final = 8
+"""How many characters a short cell of a table has, at the most."""
 
 LINK: Final = re.compile(r"\[([^\]\[]+)\]\(([^)\s]+)\)")
 
@@ -91,6 +96,13 @@ def trim_blocks(_app: Sphinx, doctree: nodes.document) -> None:
         block[:] = [nodes.Text(text)]
 
 
+def mark_short_cells(_app: Sphinx, doctree: nodes.document) -> None:
+    """Mark cells with no more than a number in them, which need no room for words."""
+    for cell in doctree.findall(nodes.entry):
+        if len(cell.astext()) <= SHORT:
+            cell["classes"].append("short")
+
+
 def _lexer(name: str) -> str | None:
     """Name the language of a file; None if it cannot be read."""
     if name.endswith(".bin"):
@@ -124,5 +136,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("include-read", move_included_links)
     app.connect("doctree-read", link_to_sources, priority=400)  # before downloads are collected
     app.connect("doctree-read", trim_blocks)
+    app.connect("doctree-read", mark_short_cells)
     app.connect("html-collect-pages", source_pages)
     return {"parallel_read_safe": False, "env_version": 1}
