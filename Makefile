@@ -73,7 +73,7 @@ coverage: $(VENV)/.has-dev  ## hold each module to 100 % of branches from its ow
 	@$(PY) .ci/module_coverage.py $(ARGS)
 
 fuzz: $(VENV)/.has-fuzz  ## look for inputs that break framer, with atheris
-	@PYTHONPATH=tests $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
+	@PYTHONPATH=tests:.ci $(PY) -m fuzz --seconds $(SECONDS) $(TARGET)
 
 mutants: $(VENV)/.has-tests  ## put faults into the core, and see that a test fails (takes hours)
 	@PYTHONPATH=tests:.ci $(PY) -m mutation $(MODULE) $(ARGS)

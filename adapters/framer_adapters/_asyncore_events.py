@@ -14,6 +14,7 @@ import errno
 import os
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Any, Final
 
 from framer_adapters._asyncore_polling import HANG_UP, PRIORITY, READ, WRITE
@@ -26,6 +27,7 @@ __all__ = [
     "exception",
     "read",
     "readwrite",
+    "readwrite_while",
     "strerror",
     "write",
 ]
@@ -86,14 +88,22 @@ def readwrite(obj: Any, flags: int) -> None:
 
     An OSError that says that the connection is gone closes the channel, and is no error.
     """
+    readwrite_while(obj, flags, lambda _event: True)
+
+
+def readwrite_while(obj: Any, flags: int, go_on: Callable[[int], bool]) -> None:
+    """Do the same, as long as `go_on` says so of the next event, which the last may have undone.
+
+    What a channel raises ends it, too.
+    """
     try:
-        if flags & READ:
+        if flags & READ and go_on(READ):
             obj.handle_read_event()
-        if flags & WRITE:
+        if flags & WRITE and go_on(WRITE):
             obj.handle_write_event()
-        if flags & PRIORITY:
+        if flags & PRIORITY and go_on(PRIORITY):
             obj.handle_expt_event()
-        if flags & HANG_UP:
+        if flags & HANG_UP and go_on(HANG_UP):
             obj.handle_close()
     except RERAISED:
         raise

@@ -61,7 +61,8 @@ READ: Final[int] = getattr(select, "POLLIN", 0x01)
 PRIORITY: Final[int] = getattr(select, "POLLPRI", 0x02)
 WRITE: Final[int] = getattr(select, "POLLOUT", 0x04)
 INVALID: Final[int] = getattr(select, "POLLNVAL", 0x20)
-HANG_UP: Final[int] = getattr(select, "POLLERR", 0x08) | getattr(select, "POLLHUP", 0x10) | INVALID
+ERROR: Final[int] = getattr(select, "POLLERR", 0x08)
+HANG_UP: Final[int] = ERROR | getattr(select, "POLLHUP", 0x10) | INVALID
 """Whatever says that a descriptor is of no more use."""
 
 
@@ -88,8 +89,8 @@ def waiting(asked: Map, read: int, write: int) -> Events:
     found: Events = {}
     for fd, channel in asked.items():
         events = read if channel.readable() else 0
-        if channel.writable() and not channel.accepting:
-            events |= write
+        if channel.writable():
+            events |= write & PRIORITY if channel.accepting else write
         if events:
             found[fd] = events
     return found
@@ -109,7 +110,8 @@ def wait(asked: Map, events: Events, timeout: float | None) -> list[Ready]:
 def wait_as_select(asked: Map, events: Events, timeout: float | None) -> list[Ready]:
     """Do the same, and say it as ``select.select`` would.
 
-    It knows no hang-up: who waits to read or write is told to, and finds out.
+    It knows no hang-up: who waits to read is told to, and finds out. Who waits only to write
+    is told that, or the next turn would not wait either. An error is both.
 
     Raises:
         ValueError: `timeout` is negative.
@@ -122,6 +124,8 @@ def wait_as_select(asked: Map, events: Events, timeout: float | None) -> list[Re
         if ready.events & INVALID:
             raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         told = events[ready.fd] & (READ | WRITE) if ready.events & HANG_UP else 0
+        if told & READ and not ready.events & ERROR:
+            told = READ
         found.append(ready._replace(events=ready.events | told))
     return found
 

@@ -125,6 +125,7 @@ class async_chat(asyncore.dispatcher):
     __taken: tuple[bytes, ...] = ()
     __sets: int = 0
     __reading: bool = False
+    __raised: OSError | None = None  # by a hook, while recv came upon the end
     __busy: bool = False
 
     def __init__(self, sock: socket | None = None, map: dict[int, Any] | None = None) -> None:
@@ -216,16 +217,20 @@ class async_chat(asyncore.dispatcher):
         If it is for `handle_read`, and this is the end, then `collect_incoming_data` first gets
         what was held back: bytes with which the terminator could have begun.
         """
-        return asyncore.receive(
-            self, buffer_size, self.__end if self.__reading else self.handle_close
-        )
+        ended = self.__end if self.__reading else self.handle_close
+        self.__reading = False
+        return asyncore.receive(self, buffer_size, ended)
 
     def __end(self) -> None:
         if self.__left:
-            self.__deliver()
-            held, self.ac_in_buffer = self.ac_in_buffer, b""
-            if held:
-                self.collect_incoming_data(held)
+            try:
+                self.__deliver()
+                held, self.ac_in_buffer = self.ac_in_buffer, b""
+                if held:
+                    self.collect_incoming_data(held)
+            except OSError as exc:
+                self.__raised = exc
+                raise
         self.handle_close()
 
     def handle_read(self) -> None:
@@ -233,10 +238,12 @@ class async_chat(asyncore.dispatcher):
         self.__reading = True
         try:
             data: bytes | str = self.recv(self.ac_in_buffer_size)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.handle_error()
+        except OSError as exc:
+            raised, self.__raised = self.__raised, None
+            if exc is raised:
+                raise
+            if not isinstance(exc, BlockingIOError):
+                self.handle_error()
             return
         finally:
             self.__reading = False
@@ -273,7 +280,7 @@ class async_chat(asyncore.dispatcher):
             else:
                 self.__left -= len(chunk) + len(matched)
             if chunk:
-                self.__collect(chunk, matched or b"")
+                self.__collect(chunk, matched)
             if isinstance(terminator, int) and terminator:
                 left = cast("int", self.terminator) - len(chunk) if matched is None else 0
                 self.terminator = max(left, 0)
@@ -313,20 +320,27 @@ class async_chat(asyncore.dispatcher):
         self.__left -= len(matched)
         return chunk, matched
 
-    def __collect(self, chunk: bytes, matched: bytes) -> None:
-        """Have a chunk collected. If that fails, it was not: it is put back."""
-        before, self.__taken = self.__sets, (chunk, matched)
+    def __collect(self, chunk: bytes, matched: bytes | None) -> None:
+        """Have a chunk collected. If that fails, it was not: it is put back.
+
+        The hook may set the buffer. Then it is cut as the one that was there would have been.
+        """
+        before, held = self.__sets, self.__left
+        whole = chunk + (matched or b"")
+        self.__taken = chunk, matched or b""
         try:
             self.collect_incoming_data(chunk)
         except BaseException:
             if self.__sets == before:
-                self.__input().push_back(chunk + matched)
-                self.__left += len(chunk) + len(matched)
+                self.__input().push_back(whole)
+                self.__left += len(whole)
             raise
         finally:
             self.__taken = ()
-        if self.__sets != before:  # What was set begins with what has now been collected.
-            self.ac_in_buffer = self.ac_in_buffer[len(chunk) + len(matched) :]
+        if self.__sets != before:
+            buffer = self.ac_in_buffer
+            cut = len(whole) if matched is not None else max(len(buffer) - held, 0)
+            self.ac_in_buffer = buffer[cut:]
 
     # -- What goes out ---------------------------------------------------------------------
 

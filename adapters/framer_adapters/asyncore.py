@@ -71,6 +71,7 @@ from errno import (
     EWOULDBLOCK,
     errorcode,
 )
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from framer import OutputQueue
@@ -82,6 +83,7 @@ from framer_adapters._asyncore_events import (
     exception,
     read,
     readwrite,
+    readwrite_while,
     strerror,
     write,
 )
@@ -93,6 +95,7 @@ from framer_adapters._asyncore_polling import (
     READ,
     WRITE,
     Map,
+    Ready,
     unread,
     wait,
     wait_as_select,
@@ -236,13 +239,15 @@ def poll2(timeout: float | None = 0.0, map: Map | None = None) -> None:
     channels = socket_map if map is None else map
     asked = dict(channels.items())
     for ready in wait(asked, waiting(asked, READ | PRIORITY, WRITE), timeout):
-        before = unread(ready)
-        for event in (READ, WRITE, PRIORITY, HANG_UP):
-            # A step may close the channel. And while reading gets on, there may be more to read.
-            if ready.events & event and ready.stands(channels):
-                if event == HANG_UP and unread(ready) < before:
-                    break
-                readwrite(ready.channel, ready.events & event)
+        readwrite_while(ready.channel, ready.events, partial(_goes_on, ready, channels, unread(ready)))
+
+
+def _goes_on(ready: Ready, channels: Map, before: int, event: int) -> bool:
+    """Whether a channel is to be told of an event; `before` is what there was to be read.
+
+    What it was told may have closed it. And while reading gets on, there may be more to read.
+    """
+    return ready.stands(channels) and not (event == HANG_UP and unread(ready) < before)
 
 
 poll3 = poll2
@@ -618,6 +623,7 @@ def receive(channel: dispatcher, size: int, ended: Callable[[], object]) -> byte
         return b""
     if not data:
         ended()
+        return b""
     return data
 
 
@@ -660,7 +666,9 @@ class dispatcher_with_send(dispatcher):
         """Send what can be sent now."""
         queue = self.__output()
         if queue:
-            queue.advance(dispatcher.send(self, queue.next_buffer(65536)))
+            # All of it in one, as bytes: what stands for a socket may know of nothing else.
+            data = b"".join(queue.buffers(65536, 65536))
+            queue.advance(dispatcher.send(self, data))
 
     def handle_write(self) -> None:
         """Send more."""

@@ -18,6 +18,7 @@ def main() -> None:
     with atheris.instrument_imports(include=["framer", "framer_adapters"]):
         importlib.import_module("framer")
         importlib.import_module("framer_adapters.selectors")
+        importlib.import_module("framer_adapters.asynchat")
     targets = importlib.import_module("fuzz.targets")
     atheris.Setup([sys.argv[0], *options], targets.TARGETS[name])
     atheris.Fuzz()

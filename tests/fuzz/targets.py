@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from fuzz import channel, connection, output, programs, streams, twins
+from fuzz import channel, connection, dropins, output, programs, streams, twins
 
 __all__ = ["TARGETS", "corpus"]
 
@@ -21,6 +21,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "output": output.run,
     "channel": channel.run,
     "connection": connection.run,
+    "dropins": dropins.run,
 }
 
 CORPUS = Path(__file__).parent / "corpus"
