@@ -239,7 +239,8 @@ def poll2(timeout: float | None = 0.0, map: Map | None = None) -> None:
     channels = socket_map if map is None else map
     asked = dict(channels.items())
     for ready in wait(asked, waiting(asked, READ | PRIORITY, WRITE), timeout):
-        readwrite_while(ready.channel, ready.events, partial(_goes_on, ready, channels, unread(ready)))
+        go_on = partial(_goes_on, ready, channels, unread(ready))
+        readwrite_while(ready.channel, ready.events, go_on)
 
 
 def _goes_on(ready: Ready, channels: Map, before: int, event: int) -> bool:

@@ -286,6 +286,34 @@ def test_the_buffer() -> None:
     assert chat.ac_in_buffer == b""
 
 
+@pytest.mark.parametrize(
+    ("terminator", "received", "left"),
+    [
+        (None, b"spam", [b""]),
+        (10, b"spam", [b""]),
+        (4, b"spam..", [b"56789", b""]),
+        (b"\r\n", b"spam", [b""]),
+        (b"\r\n", b"spam\r", [b"9"]),
+        (b"\r\n", b"spam\r\n", [b"789", b""]),
+        (b"\r\n" * 9, b"spam" + b"\r\n" * 8, [b"123456789"]),
+    ],
+)
+def test_a_hook_that_sets_the_buffer(terminator: Any, received: bytes, left: list[bytes]) -> None:
+    """It is cut as what was there would have been, and gone if all of that was collected."""
+
+    class Sets(Chat):
+        def collect_incoming_data(self, data: bytes) -> None:
+            self.ac_in_buffer = b"123456789"
+
+        def found_terminator(self) -> None:
+            self.frames.append(self.ac_in_buffer)
+            self.ac_in_buffer = b""
+
+    chat = Sets(terminator)
+    read(chat, received)
+    assert [*chat.frames, chat.ac_in_buffer] == left
+
+
 def test_a_hook_that_sets_the_buffer_and_raises() -> None:
     """What it has set stays."""
 
@@ -347,6 +375,83 @@ def test_what_is_held_back_at_the_end(end: bytes | Exception) -> None:
     assert (chat.closed, chat.ac_in_buffer) == (1, b"")
     chat = Last(b"\r\n")
     read(chat, b"spam", b"\r", end)
+
+
+@pytest.mark.parametrize("kind", [BlockingIOError, PermissionError, ValueError])
+def test_a_hook_that_raises_at_the_end(kind: type[Exception]) -> None:
+    """It is as anywhere: not taken for an error of recv, of which some mean nothing."""
+
+    class Raises(Chat):
+        def collect_incoming_data(self, data: bytes) -> None:
+            raise kind
+
+    chat = Raises()
+    read(chat, b"\r")
+    with pytest.raises(kind):
+        read(chat, b"")
+    assert (chat.ac_in_buffer, chat.closed) == (b"", 0)
+    read(chat, b"")
+    assert chat.closed == 1
+
+
+@pytest.mark.parametrize("number", [errno.EAGAIN, errno.ECONNRESET, errno.EACCES])
+def test_a_close_that_fails(number: int) -> None:
+    """It is called once; its error is handled as one of recv."""
+    calls: list[str] = []
+    chat = Chat()
+
+    def close() -> None:
+        calls.append("close")
+        raise OSError(number, "")
+
+    vars(chat).update(handle_close=close, handle_error=lambda: calls.append("error"))
+    read(chat, b"")
+    assert calls == ["close", *(["error"] if number != errno.EAGAIN else [])]
+
+
+def test_what_a_hook_left() -> None:
+    """What comes behind a hook that raised is delivered before the end is told."""
+
+    class Raises(Chat):
+        def found_terminator(self) -> None:
+            super().found_terminator()
+            if self.frames == [b"spam"]:
+                raise ValueError
+
+        def handle_close(self) -> None:
+            super().handle_close()
+            assert self.frames == [b"spam", b"eggs"]
+
+    chat = Raises()
+    with pytest.raises(ValueError):
+        read(chat, b"spam\r\neggs\r\n")
+    read(chat, b"")
+    assert chat.closed == 1
+
+
+def test_a_hook_that_receives() -> None:
+    """While a chunk is collected, what comes in is taken for what comes behind it."""
+
+    class Eager(Chat):
+        def collect_incoming_data(self, data: bytes) -> None:
+            super().collect_incoming_data(data)
+            if data == b"spam":
+                wired(self, b"gs\r\n")
+                self.handle_read()
+
+    chat = Eager()
+    read(chat, b"spam\r\neg")
+    assert b"".join(chat.frames) == b"spameggs"
+    assert chat.ac_in_buffer == b""
+
+
+def test_a_count_below_0() -> None:
+    """Set past `set_terminator`, it is refused when there is something to count."""
+    chat = Chat()
+    chat.terminator = -1
+    with pytest.raises(ValueError, match="-1"):
+        read(chat, b"spam")
+    assert chat.ac_in_buffer == b"spam"
 
 
 def test_the_end_and_no_terminator() -> None:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -753,6 +754,58 @@ def test_a_channel_that_does_not_read_is_closed(channels: Map) -> None:
     assert channel.calls == ["deaf", "close"]
 
 
+@TURNS
+def test_an_error_is_told_alone(channels: Map, turn: Turn) -> None:
+    """A channel that raised, and stays, is told nothing more by poll2 in that turn."""
+
+    class Raises(Recorder):
+        writes = True
+
+        def handle_read(self) -> None:
+            super().handle_read()
+            raise ValueError
+
+        def handle_error(self) -> None:
+            self.calls.append("error")
+
+    one, other = socket.socketpair()
+    channel = Raises(one, channels)
+    other.send(b"x")
+    turn(1, channels)
+    assert channel.calls == ["read", "error", *(["write"] if turn is poll else [])]
+    other.close()
+
+
+def test_a_hang_up_is_to_be_read(channels: Map) -> None:
+    """Poll does not say of the end of a pipe that it can be written to."""
+    ours, theirs = os.pipe()
+    channel = PipeRecorder(ours, channels)
+    channel.writes = True
+    os.close(ours)
+    os.close(theirs)
+    poll(1, channels)
+    assert channel.calls == ["read", "close"]
+
+
+def test_a_server_that_pauses(channels: Map, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who listens, and does not read, can be waited for without a limit of time."""
+    waited: list[float | None] = []
+
+    class Poller:
+        def register(self, fd: int, events: int) -> None:
+            assert (fd, events) == (server._fileno, select.POLLPRI)
+
+        def poll(self, timeout: float | None) -> list[tuple[int, int]]:
+            waited.append(timeout)
+            return []
+
+    monkeypatch.setattr(select, "poll", Poller)
+    server = listener(channels, [])
+    vars(server).update(readable=lambda: False, writable=lambda: True)
+    poll(None, channels)
+    assert waited == [None]
+
+
 def test_more_than_1024_descriptors(channels: Map) -> None:
     """Both kinds of turns go as far as the system does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -825,6 +878,24 @@ def test_what_cannot_be_sent_waits(
         poll(0, channels)
     assert received == b"".join(pieces)
     assert channel.out_buffer == b""
+
+
+def test_what_waits_is_sent_in_one() -> None:
+    """As bytes, also after a part of it was sent: that is all that some sockets know."""
+    sent: list[Any] = []
+
+    class Slow:
+        def send(self, data: Any) -> int:
+            sent.append(data)
+            return min(3, len(data))
+
+    channel = dispatcher_with_send(None, {})
+    vars(channel).update(socket=Slow(), connected=True)
+    channel.send(b"spam")
+    channel.send(b"eggs")
+    channel.handle_write()
+    assert sent == [b"spam", b"meggs", b"gs"]
+    assert {type(data) for data in sent} == {bytes}
 
 
 def test_out_buffer_may_be_set(pair: tuple[socket.socket, socket.socket]) -> None:

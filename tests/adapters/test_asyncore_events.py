@@ -16,6 +16,7 @@ from framer_adapters._asyncore_events import (
     ExitNow,
     compact_traceback,
     readwrite,
+    readwrite_while,
     strerror,
 )
 from framer_adapters._asyncore_polling import HANG_UP, PRIORITY, READ, WRITE
@@ -85,6 +86,20 @@ def test_readwrite_tells_all() -> None:
         channel = Channel()
         readwrite(channel, flag)
         assert channel.told == [name]
+
+
+def test_readwrite_while() -> None:
+    """It asks before each event, with those that were told already behind it."""
+    channel = Channel()
+    asked: list[tuple[int, int]] = []
+
+    def go_on(event: int) -> bool:
+        asked.append((event, len(channel.told)))
+        return event != WRITE
+
+    readwrite_while(channel, READ | WRITE | PRIORITY | HANG_UP, go_on)
+    assert asked == [(READ, 0), (WRITE, 1), (PRIORITY, 1), (HANG_UP, 2)]
+    assert channel.told == [FLAGS[READ], FLAGS[PRIORITY], "handle_close"]
 
 
 @pytest.mark.parametrize(

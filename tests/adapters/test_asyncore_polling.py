@@ -64,6 +64,12 @@ def test_waiting() -> None:
     assert waiting(channels, 1, 4) == {1: 1, 2: 5, 3: 4, 5: 1}
 
 
+def test_waiting_for_urgent_data() -> None:
+    """Who listens and does not read waits for it, as ever: there is something to wait for."""
+    channel = Channel(reads=False, writes=True, accepts=True)
+    assert waiting({1: channel}, READ | PRIORITY, WRITE | PRIORITY) == {1: PRIORITY}
+
+
 def test_wait(pair: tuple[socket.socket, socket.socket]) -> None:
     """What is ready comes with its channel and the socket that it has."""
     one, other = pair
@@ -95,13 +101,16 @@ def test_time_is_rounded_up(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (select.POLLIN, READ, READ),
         (select.POLLHUP, READ, READ),
+        (select.POLLHUP, READ | WRITE, READ),
+        (select.POLLHUP, WRITE, WRITE),
+        (select.POLLHUP | select.POLLERR, READ | WRITE, READ | WRITE),
         (select.POLLERR, READ | WRITE, READ | WRITE),
         (select.POLLHUP | select.POLLOUT, WRITE, WRITE),
         (select.POLLPRI, READ | PRIORITY, PRIORITY),
     ],
 )
 def test_as_select(monkeypatch: pytest.MonkeyPatch, found: int, asked: int, told: int) -> None:
-    """A hang-up is readiness for what was asked, and for no more."""
+    """A hang-up is readiness for what was asked: to read, if it was; an error is for both."""
 
     def answer(_events: object, _timeout: object) -> list[tuple[int, int]]:
         return [(7, found)]

@@ -9,10 +9,9 @@ Both have to be told the same in the same order, see the same in their attribute
 and ask the same of their sockets, but for what docs/migrating.md lists (see mended.py).
 """
 
-# ruff: noqa: D102, ANN401 - the methods are those of asyncore
-
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable, Sequence
@@ -20,7 +19,7 @@ from contextlib import ExitStack, nullcontext
 from typing import Any
 from unittest.mock import patch
 
-from fuzz.mended import Channels, Old, drop_ins, originals
+from fuzz.mended import Channels, Old, as_bytes, drop_ins, originals
 from fuzz.scripted import ALPHABET, Wire, World
 
 from framer_adapters import _asyncore_polling
@@ -33,15 +32,14 @@ DEPTH = 3
 
 TERMINATORS: list[Any] = [
     *[b"\r\n", b"\n", b"ab", b"aab", b"abab", b"a", None, 0, 1, 2, 3, 5, 9, b"", "\r\n", ""],
-    *[bytearray(b"\r\n"), memoryview(b"aab"), memoryview(b"")],
+    *[bytearray(b"\r\n"), memoryview(b"aab"), memoryview(b""), -1],
 ]
 COUNTS = [300, 301]
 TEXTS = [b"", b"\r", b"ab\r\n", b"aabab", b"\r\n\r\n", b"abcdefghijkl"]
 KINDS: list[Callable[[bytes], Any]] = [bytes, bytearray, memoryview]
-ERRORS: list[Callable[[], BaseException]] = [
-    *(KeyError, TypeError, ValueError),
-    *(BlockingIOError, lambda: OSError(5, "decided"), lambda: OSError(104, "decided")),
-    *(KeyboardInterrupt, SystemExit),
+ERRORS: list[BaseException | type[BaseException]] = [
+    *[KeyError, TypeError, ValueError, BlockingIOError, KeyboardInterrupt, SystemExit],
+    *[OSError(errno.EIO, "decided"), OSError(errno.ECONNRESET, "decided")],
 ]
 
 
@@ -89,7 +87,7 @@ class Program:
         """Do something, and note what it raises."""
         try:
             call()
-        except (Exception, KeyboardInterrupt, SystemExit) as exc:
+        except (Exception, KeyboardInterrupt, SystemExit) as exc:  # noqa: BLE001 - all alike
             self.world.note("raised", error(self.old, exc))
 
     def open(self) -> Any:
@@ -137,10 +135,13 @@ class Program:
         channel = choices.pick(self.made)
         core = self.old.asyncore
         match choices.number(15):
-            case 0 | 1 | 2 | 3 | 4 | 5:
+            case 0 | 1 | 2 | 3:
                 self.turn()
-            case 6 | 7:
+            case 4 | 5 | 6:
                 channel.handle_read_event()
+            case 7:
+                words = [choices.word(ALPHABET, 8) for _ in range(2)]
+                self.world.note(self.old.asynchat.find_prefix_at_end(*words))
             case 8:
                 channel.handle_write_event()
             case 9:
@@ -179,7 +180,7 @@ class Hooks:
         """Do something or nothing; no deeper than is needed."""
         program = self.program
         choices = program.world.choices
-        if program.depth < DEPTH and choices and choices.number(3) == 3:
+        if program.depth < DEPTH and choices and choices.number(2) == 2:
             program.depth += 1
             program.collecting += hook == "collect"
             try:
@@ -202,7 +203,7 @@ class Hooks:
                 this.close()
                 this.set_socket(Wire(program.world))
             case 3:
-                raise choices.pick([*ERRORS, program.old.asyncore.ExitNow])()
+                raise choices.pick([*ERRORS, program.old.asyncore.ExitNow])
             case 4 if not program.collecting:
                 program.turn()
             case 5 if not program.collecting:
@@ -278,9 +279,8 @@ class Conversation(Hooks):
     def sight(self) -> tuple[object, ...]:
         this: Any = self
         fifo = [entry(item) for item in this.producer_fifo]
-        terminator: Any = getattr(this, "terminator", "unset")
-        buffers = bytes(this.ac_in_buffer), list(this.incoming), fifo
-        return *super().sight(), plain(terminator), *buffers
+        terminator = repr(as_bytes(getattr(this, "terminator", "unset")))
+        return *super().sight(), terminator, this.ac_in_buffer, list(this.incoming), fifo
 
     def collect_incoming_data(self, data: bytes) -> None:
         this: Any = self
@@ -300,7 +300,7 @@ class Conversation(Hooks):
                 low = [] if self.program.collecting else TERMINATORS
                 this.set_terminator(choices.pick(low or [*TERMINATORS[:6], *COUNTS]))
             case 2:
-                this.terminator = choices.pick([None, b"\n", *COUNTS, *KINDS])
+                this.terminator = choices.pick([None, b"\n", *COUNTS])
             case 3:
                 this.ac_in_buffer = choices.word(ALPHABET, 8)
             case 4 | 5:
@@ -354,13 +354,8 @@ def entry(item: Any) -> object:
     """Describe what waits to be sent."""
     if item is None or isinstance(item, str):
         return item
-    inner = getattr(item, "inner", item)
-    return getattr(inner, "data", type(inner)) if hasattr(inner, "more") else bytes(inner)
-
-
-def plain(terminator: Any) -> object:
-    """Describe a terminator by type and value."""
-    return type(terminator), bytes(terminator) if isinstance(terminator, memoryview) else terminator
+    inner: Any = getattr(item, "inner", item)
+    return getattr(inner, "data", "producer") if hasattr(inner, "more") else bytes(inner)
 
 
 def error(old: Old, exc: BaseException | None) -> object:

@@ -5,14 +5,14 @@ The originals stay as they are. Each difference is put around them, by a subclas
 or by what they are given: a queue that passes over what is empty, a map that knows who was asked.
 """
 
-# ruff: noqa: A002, ANN401 - the names and types they always had
+# ruff: noqa: A002 - the names they always had
 
 from __future__ import annotations
 
 import functools
 import types
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +22,7 @@ from old_python import original
 from framer_adapters import asynchat, asyncore
 from framer_adapters._asyncore_polling import HANG_UP, READ
 
-__all__ = ["Old", "drop_ins", "originals"]
+__all__ = ["Channels", "Old", "as_bytes", "drop_ins", "originals"]
 
 
 @dataclass(frozen=True)
@@ -41,20 +41,21 @@ class Old:
 def drop_ins() -> Old:
     """Ours, as they are."""
     classes = asyncore.dispatcher, asyncore.dispatcher_with_send, asynchat.async_chat
-    return Old(asyncore, asynchat, *classes, make_map=dict)
+    return Old(asyncore, asynchat, *classes, dict)
 
 
 @functools.cache
 def originals() -> Old:
     """Theirs, with what is listed."""
     core, chat = original("asyncore"), original("asynchat")
-    bases = (
-        (EndsOnce, core.dispatcher),
-        (SendsSomething, EndsOnce, core.dispatcher_with_send),
-        (Reads, Writes, EndsOnce, chat.async_chat),
+    return Old(
+        core,
+        chat,
+        types.new_class("Mended", (EndsOnce, core.dispatcher)),
+        types.new_class("Mended", (SendsSomething, EndsOnce, core.dispatcher_with_send)),
+        types.new_class("Mended", (Reads, Writes, EndsOnce, chat.async_chat)),
+        Channels,
     )
-    classes = [types.new_class("Mended", each) for each in bases]
-    return Old(core, chat, *classes, make_map=Channels)
 
 
 # -- The loop: stale events, and a hang-up under poll2 -------------------------------------
@@ -79,7 +80,7 @@ class Channels(dict[int, Any]):
         self.events = events
 
     @contextmanager
-    def nested(self) -> Iterator[None]:
+    def nested(self) -> Generator[None]:
         """Have a turn within a turn, which is not to be forgotten over it."""
         before = self.asked, self.sockets, self.events
         try:
@@ -98,7 +99,8 @@ class Asked:
 
     def __init__(self, channels: Channels, fd: int) -> None:
         self.channels, self.fd = channels, fd
-        self.channel, self.socket = channels.asked.get(fd), channels.sockets.get(fd)
+        self.channel: Any = channels.asked.get(fd)
+        self.socket: Any = channels.sockets.get(fd)
         self.hangs_up = channels.events.get(fd, 0) & READ and channels.events[fd] & HANG_UP
         self.raised = False
         self.before = self.unread()
@@ -109,7 +111,7 @@ class Asked:
 
     def stands(self) -> bool:
         """Whether the map has the same channel, with the same socket."""
-        there = dict.get(self.channels, self.fd)
+        there: Any = dict[int, Any].get(self.channels, self.fd)
         return there is not None and there is self.channel and there.socket is self.socket
 
     def tell(self, event: str) -> None:
@@ -168,7 +170,7 @@ class EndsOnce:
         try:
             data: bytes = parent.recv(size)
         finally:
-            vars(this).pop("handle_close", None)
+            this.__dict__.pop("handle_close", None)
         if raised:
             raise raised[0]
         return data
@@ -193,6 +195,10 @@ class SendsSomething:
 class HookError(BaseException):
     """What a hook raised at the end, on its way past those who look for errors of recv."""
 
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(cause)
+        self.cause = cause
+
 
 class Reads:
     """What comes in: the end of the stream, counts that a hook changes, terminators of any type."""
@@ -210,8 +216,7 @@ class Reads:
 
     def get_terminator(self) -> Any:
         """Give bytes for what is like them."""
-        value = self.terminator
-        return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+        return as_bytes(self.terminator)
 
     def handle_read(self) -> None:
         """Read; what is left is delivered before the end is told."""
@@ -220,16 +225,16 @@ class Reads:
         try:
             parent.handle_read()
         except HookError as exc:
-            assert exc.__cause__ is not None
-            raise exc.__cause__ from None
+            raise exc.cause from None
 
-    def recv(self, size: int) -> bytes:
-        """Receive; a str stands for bytes."""
+    def recv(self, size: int) -> Any:
+        """Receive; a str stands for bytes, if it is for `handle_read`."""
         parent: Any = super()
         this: Any = self
         this.for_handle_read, self.reading = self.reading, False
+        encodes = this.for_handle_read and this.use_encoding
         data: Any = parent.recv(size)
-        return data.encode(this.encoding) if isinstance(data, str) and this.use_encoding else data
+        return data.encode(this.encoding) if isinstance(data, str) and encodes else data
 
     def ended(self) -> None:
         """Deliver what is left and what is held back, and say that this was the end."""
@@ -239,7 +244,7 @@ class Reads:
             try:
                 self.deliver()
             except BaseException as exc:
-                raise HookError from exc
+                raise HookError(exc) from exc
         parent.ended()
 
     def deliver(self) -> None:
@@ -297,9 +302,7 @@ class Writes:
         parent: Any = super()
         self.busy = self.sending
         try:
-            sent: int = parent.send(
-                bytes(data) if isinstance(data, (bytearray, memoryview)) else data
-            )
+            sent: int = parent.send(as_bytes(data))
             return sent
         finally:
             self.busy = False
@@ -354,3 +357,8 @@ class Queue(deque[Any]):
 
 
 TEXT = bytes, bytearray, memoryview, str
+
+
+def as_bytes(value: Any) -> Any:
+    """Make bytes of what is like them."""
+    return value if value is None or isinstance(value, (int, str)) else bytes(value)

@@ -25,7 +25,11 @@ FLAGS = [
     *[ended | flags for ended in (0x08, 0x10) for flags in (0, READ, READ | WRITE)],
 ]
 POLLERR, POLLHUP, POLLNVAL = 0x08, 0x10, 0x20
-NOTHING = [0] * 6
+NOTHING = [0] * 10
+STREAMS = [
+    *[b"\r\n", b"a", b"ab\r\n", b"a\r", b"\n", b"aab", b"aabab\r\nab", b"\r\n\r\n", b"abcdef"],
+    *[b"a" * 9, b"ab\r\n" * 4, b"\r\rb\n\r"],
+]
 RECEIVING = [*NOTHING, errno.EAGAIN, errno.EINTR, errno.ECONNRESET, errno.EBADF, errno.EIO]
 SENDING = [*NOTHING, errno.EAGAIN, errno.EINTR, errno.EPIPE, errno.ENOTCONN, errno.EIO]
 
@@ -48,7 +52,7 @@ class World:
             POLLHUP=POLLHUP,
             POLLNVAL=POLLNVAL,
         )
-        self.time = SimpleNamespace(sleep=lambda seconds: self.note("sleep", seconds))
+        self.time = SimpleNamespace(sleep=self.sleep)
         self.fcntl = SimpleNamespace(ioctl=self._ioctl)
 
     def note(self, *what: object) -> None:
@@ -61,6 +65,15 @@ class World:
         if number:
             raise OSError(number, "decided")
 
+    def sleep(self, seconds: float) -> None:
+        """Note it instead."""
+        self.note("sleep", seconds)
+
+    def stream(self) -> bytes:
+        """Make up what comes in: some that means something, or anything."""
+        choices = self.choices
+        return choices.pick(STREAMS) if choices.number(3) else choices.word(ALPHABET, 8)
+
     def find(self, wanted: dict[int, int]) -> dict[int, int]:
         """Decide what is ready, as ``select.poll`` says it."""
         found: dict[int, int] = {}
@@ -69,7 +82,7 @@ class World:
             if told := flags & (events | HANG_UP):
                 found[fd] = told
                 if flags & READ:
-                    self.open[fd].inbox += self.choices.word(ALPHABET, 8)
+                    self.open[fd].inbox += self.stream()
         self.waited(found)
         return found
 
@@ -136,7 +149,7 @@ class Wire:
         """Tell its number: the lowest that was free."""
         return self.number
 
-    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - as it is called
+    def setblocking(self, flag: bool) -> None:
         """Do nothing; nothing here blocks."""
         assert not flag
 
@@ -175,8 +188,8 @@ class Wire:
         choices = self.world.choices
         self.world.note("recv", self.number, size)
         self.world.fail(RECEIVING)
-        if choices.flag():
-            self.inbox += choices.word(ALPHABET, 12)
+        if choices.number(3):
+            self.inbox += self.world.stream()
         most = min(size, len(self.inbox))
         taken = max(most - choices.number(4), min(most, 1))
         data, self.inbox = self.inbox[:taken], self.inbox[taken:]
@@ -184,8 +197,8 @@ class Wire:
 
     def send(self, data: Any) -> int:
         """Take some of it."""
-        view = memoryview(data)
-        self.world.note("send", self.number, type(data), bytes(view))
+        view: memoryview[int] = memoryview(data)
+        self.world.note("send", self.number, type(data).__name__, bytes(view))
         if self.acts:
             self.acts("send")
         self.world.fail(SENDING)
