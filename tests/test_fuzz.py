@@ -14,6 +14,8 @@ from fuzz.choices import Choices
 from fuzz.targets import CORPUS, TARGETS, corpus
 
 from framer import Channel, Framer, OutputQueue
+from framer_adapters.asynchat import async_chat
+from framer_adapters.asyncore import dispatcher
 
 MUTATIONS = 40
 """How many damaged inputs a target gets besides."""
@@ -75,10 +77,23 @@ def push_less(self: Any, data: Any) -> None:
     PUSH(self, data[1:])
 
 
+def forget_input(self: Any) -> None:
+    """Be a channel that is to forget everything, and does not forget what was to go out."""
+    self.ac_in_buffer = b""
+    self.incoming.clear()
+
+
+def connect_early(self: Any) -> None:
+    """Be one that has its connection before it hears of it, and not after."""
+    self.connected = True
+    CONNECT(self)
+
+
 RECEIVE = Framer.receive_data
 TAKE = OutputQueue.data_to_send
 HEAR = Channel.receive_data
 PUSH = OutputQueue.push
+CONNECT = dispatcher.handle_connect_event
 
 
 @pytest.mark.parametrize(
@@ -90,6 +105,8 @@ PUSH = OutputQueue.push
         ("output", OutputQueue, "data_to_send", take_too_much),
         ("channel", Channel, "receive_data", hear_twice),
         ("connection", OutputQueue, "push", push_less),
+        ("dropins", async_chat, "discard_buffers", forget_input),
+        ("dropins", dispatcher, "handle_connect_event", connect_early),
     ],
 )
 def test_each_target_finds_a_fault(

@@ -14,7 +14,6 @@ import errno
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from typing import Any, Final
 
 from framer_adapters._asyncore_polling import HANG_UP, PRIORITY, READ, WRITE
@@ -27,7 +26,6 @@ __all__ = [
     "exception",
     "read",
     "readwrite",
-    "readwrite_while",
     "strerror",
     "write",
 ]
@@ -83,27 +81,22 @@ def exception(obj: Any) -> None:
         obj.handle_error()
 
 
-def readwrite(obj: Any, flags: int) -> None:
+def readwrite(obj: Any, flags: int) -> bool:
     """Tell a channel all that ``select.poll`` found: the flags are its own.
 
     An OSError that says that the connection is gone closes the channel, and is no error.
-    """
-    readwrite_while(obj, flags, lambda _event: True)
 
-
-def readwrite_while(obj: Any, flags: int, go_on: Callable[[int], bool]) -> None:
-    """Do the same, as long as `go_on` says so of the next event, which the last may have undone.
-
-    What a channel raises ends it, too.
+    Returns:
+        Whether it raised anything; then it was told nothing more.
     """
     try:
-        if flags & READ and go_on(READ):
+        if flags & READ:
             obj.handle_read_event()
-        if flags & WRITE and go_on(WRITE):
+        if flags & WRITE:
             obj.handle_write_event()
-        if flags & PRIORITY and go_on(PRIORITY):
+        if flags & PRIORITY:
             obj.handle_expt_event()
-        if flags & HANG_UP and go_on(HANG_UP):
+        if flags & HANG_UP:
             obj.handle_close()
     except RERAISED:
         raise
@@ -112,6 +105,8 @@ def readwrite_while(obj: Any, flags: int, go_on: Callable[[int], bool]) -> None:
             obj.handle_close()
         else:
             obj.handle_error()
+        return True
+    return False
 
 
 def compact_traceback() -> tuple[tuple[str, str, str], type[BaseException], BaseException, str]:

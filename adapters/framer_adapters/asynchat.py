@@ -67,6 +67,9 @@ _Terminator: TypeAlias = bytes | bytearray | memoryview | str | int | None
 
 _NOT_FOLLOWED: Final = object()
 
+# That of asyncore: programs put their own there, or in a base behind `async_chat`, which had none.
+_RECV: Final = asyncore.dispatcher.recv
+
 
 class _Producer(Protocol):
     """What `async_chat.push_with_producer` takes, besides plain bytes."""
@@ -216,7 +219,11 @@ class async_chat(asyncore.dispatcher):
 
         If it is for `handle_read`, and this is the end, then `collect_incoming_data` first gets
         what was held back: bytes with which the terminator could have begun.
+        A base of the program's that has a `recv` of its own, behind this class, is asked instead.
         """
+        inherited: Any = super().recv
+        if inherited.__func__ is not _RECV:
+            return cast("bytes", inherited(buffer_size))
         ended = self.__end if self.__reading else self.handle_close
         self.__reading = False
         return asyncore.receive(self, buffer_size, ended)

@@ -71,7 +71,6 @@ from errno import (
     EWOULDBLOCK,
     errorcode,
 )
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from framer import OutputQueue
@@ -83,7 +82,6 @@ from framer_adapters._asyncore_events import (
     exception,
     read,
     readwrite,
-    readwrite_while,
     strerror,
     write,
 )
@@ -95,7 +93,6 @@ from framer_adapters._asyncore_polling import (
     READ,
     WRITE,
     Map,
-    Ready,
     unread,
     wait,
     wait_as_select,
@@ -239,16 +236,15 @@ def poll2(timeout: float | None = 0.0, map: Map | None = None) -> None:
     channels = socket_map if map is None else map
     asked = dict(channels.items())
     for ready in wait(asked, waiting(asked, READ | PRIORITY, WRITE), timeout):
-        go_on = partial(_goes_on, ready, channels, unread(ready))
-        readwrite_while(ready.channel, ready.events, go_on)
-
-
-def _goes_on(ready: Ready, channels: Map, before: int, event: int) -> bool:
-    """Whether a channel is to be told of an event; `before` is what there was to be read.
-
-    What it was told may have closed it. And while reading gets on, there may be more to read.
-    """
-    return ready.stands(channels) and not (event == HANG_UP and unread(ready) < before)
+        before = unread(ready)
+        for event in (READ, WRITE, PRIORITY, HANG_UP):
+            # A step may close the channel. And while reading gets on, there may be more to read.
+            if ready.events & event and ready.stands(channels):
+                if event == HANG_UP and unread(ready) < before:
+                    break
+                # Looked up each time: there are programs that put their own in its place.
+                if readwrite(ready.channel, ready.events & event):
+                    break
 
 
 poll3 = poll2

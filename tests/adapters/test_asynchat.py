@@ -475,6 +475,28 @@ def test_a_read_of_the_program_itself() -> None:
     assert (chat.ac_in_buffer, chat.incoming, chat.closed) == (b"its own", [], 1)
 
 
+def test_a_base_with_another_recv(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is found behind `async_chat`, which never had one; so is one put into asyncore."""
+
+    class Loud(asyncore.dispatcher):
+        def recv(self, buffer_size: int) -> bytes:
+            return super().recv(buffer_size).upper()
+
+    class Mixed(Chat, Loud):
+        pass
+
+    def recv(_self: object, _size: int) -> bytes:
+        return b"eggs\r\n"
+
+    mixed = Mixed()
+    read(mixed, b"spam\r\n", b"")
+    assert (mixed.frames, mixed.closed) == ([b"SPAM"], 1)
+    monkeypatch.setattr(asyncore.dispatcher, "recv", recv)
+    chat = Chat()
+    read(chat, b"spam\r\n")
+    assert chat.frames == [b"eggs"]
+
+
 def test_a_long_terminator() -> None:
     """It is found, though each chunk before it could be its beginning from any byte on."""
     terminator = b"a" * 4000 + b"b"

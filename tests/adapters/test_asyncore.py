@@ -776,6 +776,26 @@ def test_an_error_is_told_alone(channels: Map, turn: Turn) -> None:
     other.close()
 
 
+def test_a_readwrite_of_the_program(channels: Map, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is put in its place, to watch what goes on, is called, with the channel itself."""
+    watched: list[tuple[object, int]] = []
+
+    def watch(obj: Any, flags: int) -> None:
+        watched.append((obj, flags))
+        readwrite(obj, flags)
+
+    readwrite = asyncore.readwrite
+    monkeypatch.setattr(asyncore, "readwrite", watch)
+    one, other = socket.socketpair()
+    channel = Recorder(one, channels)
+    channel.writes = True
+    other.send(b"x")
+    poll2(1, channels)
+    assert watched == [(channel, select.POLLIN), (channel, select.POLLOUT)]
+    assert channel.calls == ["read", "write"]
+    other.close()
+
+
 def test_a_hang_up_is_to_be_read(channels: Map) -> None:
     """Poll does not say of the end of a pipe that it can be written to."""
     ours, theirs = os.pipe()

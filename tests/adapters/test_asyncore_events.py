@@ -16,7 +16,6 @@ from framer_adapters._asyncore_events import (
     ExitNow,
     compact_traceback,
     readwrite,
-    readwrite_while,
     strerror,
 )
 from framer_adapters._asyncore_polling import HANG_UP, PRIORITY, READ, WRITE
@@ -80,26 +79,12 @@ def test_what_passes(call: Callable[[Any], None], error: type[BaseException]) ->
 def test_readwrite_tells_all() -> None:
     """In this order: read, write, urgent data, the end."""
     channel = Channel()
-    readwrite(channel, READ | WRITE | PRIORITY | HANG_UP)
+    assert not readwrite(channel, READ | WRITE | PRIORITY | HANG_UP)
     assert channel.told == [*FLAGS.values(), "handle_close"]
     for flag, name in FLAGS.items():
         channel = Channel()
         readwrite(channel, flag)
         assert channel.told == [name]
-
-
-def test_readwrite_while() -> None:
-    """It asks before each event, with those that were told already behind it."""
-    channel = Channel()
-    asked: list[tuple[int, int]] = []
-
-    def go_on(event: int) -> bool:
-        asked.append((event, len(channel.told)))
-        return event != WRITE
-
-    readwrite_while(channel, READ | WRITE | PRIORITY | HANG_UP, go_on)
-    assert asked == [(READ, 0), (WRITE, 1), (PRIORITY, 1), (HANG_UP, 2)]
-    assert channel.told == [FLAGS[READ], FLAGS[PRIORITY], "handle_close"]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +99,7 @@ def test_readwrite_while() -> None:
 def test_readwrite_and_errors(error: BaseException, handler: str) -> None:
     """That the connection is gone is no error; nothing more is told after one."""
     channel = Channel(error)
-    readwrite(channel, READ | WRITE)
+    assert readwrite(channel, READ | WRITE)
     assert channel.told == ["handle_read_event", handler]
 
 

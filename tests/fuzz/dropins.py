@@ -7,6 +7,8 @@ or others, a new channel under the number of an old one, a turn within the turn,
 
 Both have to be told the same in the same order, see the same in their attributes,
 and ask the same of their sockets, but for what docs/migrating.md lists (see mended.py).
+Two things that it lists are not decided on, for what the originals did then was anything:
+a `collect_incoming_data` that receives, or that sets a count below what is collected.
 """
 
 from __future__ import annotations
@@ -97,7 +99,7 @@ class Program:
         channel = kind.__new__(kind)
         channel.name, channel.program = len(self.made), self
         wire = None
-        state = choices.pick(["given", "given", "listening", "connecting", "bare"])
+        state = choices.pick([*["given"] * 9, "listening", "connecting", "bare"])
         if state != "bare":
             wire = Wire(self.world, channel.act if kind.conversation else None)
         channel.__init__(wire if state == "given" else None, self.channels)
@@ -134,15 +136,12 @@ class Program:
             return
         channel = choices.pick(self.made)
         core = self.old.asyncore
-        match choices.number(15):
+        match choices.number(19):
             case 0 | 1 | 2 | 3:
                 self.turn()
             case 4 | 5 | 6:
                 channel.handle_read_event()
-            case 7:
-                words = [choices.word(ALPHABET, 8) for _ in range(2)]
-                self.world.note(self.old.asynchat.find_prefix_at_end(*words))
-            case 8:
+            case 7 | 8:
                 channel.handle_write_event()
             case 9:
                 core.readwrite(channel, choices.number(31))
@@ -150,10 +149,13 @@ class Program:
                 choices.pick([core.read, core.write, core._exception])(channel)
             case 11 if len(self.made) < 5:
                 self.open()
-            case 12:
+            case 12 if not choices.number(3):
                 core.close_all(self.channels, choices.flag())
             case 13:
                 self.world.note("sent", channel.send(choices.pick(TEXTS)))
+            case 14:
+                words = [choices.word(ALPHABET, 8) for _ in range(2)]
+                self.world.note(self.old.asynchat.find_prefix_at_end(*words))
             case _:
                 channel.do("outside")
 
@@ -193,7 +195,7 @@ class Hooks:
         """Do something that any channel can."""
         this: Any = self
         program, choices = self.program, self.program.world.choices
-        match choices.number(7):
+        match choices.number(11):
             case 0:
                 choices.pick(program.made).close()
             case 1 if len(program.made) < 5:
@@ -232,7 +234,7 @@ class Hooks:
         """Have a hook noted, and mostly done as it is there by default."""
         parent: Any = super()
         self.told(hook)
-        if self.program.world.choices.number(7) != 7:
+        if self.program.world.choices.number(11) != 11:
             getattr(parent, hook)(*what)
 
     def readable(self) -> bool:
@@ -297,8 +299,8 @@ class Conversation(Hooks):
         choices = self.program.world.choices
         match choices.number(15):
             case 0 | 1:
-                low = [] if self.program.collecting else TERMINATORS
-                this.set_terminator(choices.pick(low or [*TERMINATORS[:6], *COUNTS]))
+                high = self.program.collecting and [*TERMINATORS[:6], *COUNTS]
+                this.set_terminator(choices.pick(high or TERMINATORS))
             case 2:
                 this.terminator = choices.pick([None, b"\n", *COUNTS])
             case 3:

@@ -21,11 +21,11 @@ __all__ = ["Wire", "World"]
 
 ALPHABET = b"ab\r\n"
 FLAGS = [
-    *[READ | WRITE, READ, WRITE, READ | WRITE, 0, READ | PRIORITY, PRIORITY],
-    *[ended | flags for ended in (0x08, 0x10) for flags in (0, READ, READ | WRITE)],
+    *[READ | WRITE, READ, WRITE, READ | WRITE, 0, READ | PRIORITY] * 5,
+    *[PRIORITY, *(ended | flags for ended in (0x08, 0x10) for flags in (0, READ, READ | WRITE))],
 ]
 POLLERR, POLLHUP, POLLNVAL = 0x08, 0x10, 0x20
-NOTHING = [0] * 10
+NOTHING = [0] * 30
 STREAMS = [
     *[b"\r\n", b"a", b"ab\r\n", b"a\r", b"\n", b"aab", b"aabab\r\nab", b"\r\n\r\n", b"abcdef"],
     *[b"a" * 9, b"ab\r\n" * 4, b"\r\rb\n\r"],
@@ -188,7 +188,7 @@ class Wire:
         choices = self.world.choices
         self.world.note("recv", self.number, size)
         self.world.fail(RECEIVING)
-        if choices.number(3):
+        if choices.number(9):
             self.inbox += self.world.stream()
         most = min(size, len(self.inbox))
         taken = max(most - choices.number(4), min(most, 1))
@@ -209,4 +209,4 @@ class Wire:
         self.world.note("closed", self.number)
         if self.world.open.get(self.number) is self:
             del self.world.open[self.number]
-        self.world.fail([*NOTHING, *NOTHING, errno.ENOTCONN, errno.EBADF, errno.EIO])
+        self.world.fail([*NOTHING, errno.ENOTCONN, errno.EBADF, errno.EIO])
