@@ -473,9 +473,19 @@ class simple_producer:
         buffer_size: how many of them to give at once.
     """
 
+    __data: bytes
+    __offset: int = 0
+
     def __init__(self, data: bytes, buffer_size: int = 512) -> None:
         self.data = data
         self.buffer_size = buffer_size
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        data: Any = cls.data
+        if not hasattr(type(data), "__get__"):  # It stands in the body of the class.
+            cls.__data = data
+            asyncore.unhide(cls, simple_producer, "data")
 
     @property
     def data(self) -> bytes:

@@ -708,9 +708,10 @@ class file_dispatcher(dispatcher):
 
 
 def unhide(cls: type, owner: type, name: str) -> None:
-    """Take back a property that a class, or another base of it, has hidden by plain bytes.
+    """Take back a property that a class, or another base of it, has hidden by a plain value.
 
-    ``out_buffer = b""`` in the body of a class was harmless when this was an attribute.
+    ``out_buffer = ""`` in the body of a class was harmless when this was an attribute.
+    A property of the program's own stays.
     """
-    if isinstance(getattr(cls, name), bytes):
+    if not hasattr(type(getattr(cls, name)), "__get__"):
         setattr(cls, name, vars(owner)[name])

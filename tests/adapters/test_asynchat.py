@@ -526,6 +526,21 @@ def test_push_cuts_what_is_large() -> None:
     assert chat.readable()
 
 
+def test_a_producer_with_data_in_its_class() -> None:
+    """It needs no __init__ of ours, and one object takes nothing from another."""
+
+    class Greeting(simple_producer):
+        data: Any = b"spam"
+
+        def __init__(self) -> None:
+            self.buffer_size = 3
+
+    for producer in (Greeting(), Greeting()):
+        assert [producer.more() for _ in range(3)] == [b"spa", b"m", b""]
+        producer.data = b"eggs"
+        assert producer.data == b"eggs"
+
+
 @pytest.mark.parametrize("wrong", ["spam", 1, None, [b"spam"]])
 def test_push_refuses(wrong: Any) -> None:
     """What is no bytes; the error says what it was."""

@@ -928,7 +928,7 @@ def test_out_buffer_may_be_set(pair: tuple[socket.socket, socket.socket]) -> Non
             dispatcher.__init__(self, sock, {})
 
     class Plain(dispatcher_with_send):
-        pass
+        out_buffer: Any = ""
 
     for channel in (Plain(pair[0], {}), Mine(pair[0])):
         assert channel.out_buffer == b""
@@ -942,6 +942,21 @@ def test_out_buffer_may_be_set(pair: tuple[socket.socket, socket.socket]) -> Non
         channel.send(b"!")
         assert pair[1].recv(20) == b"ham!"
         assert channel.out_buffer == b""
+
+
+def test_an_out_buffer_of_the_program() -> None:
+    """A property that it has in this place is its own."""
+
+    class Mine(dispatcher_with_send):
+        @property
+        def out_buffer(self) -> bytes:
+            return b"mine"
+
+        @out_buffer.setter
+        def out_buffer(self, data: bytes) -> None:
+            assert data == b""
+
+    assert Mine(None, {}).out_buffer == b"mine"
 
 
 def test_sending_is_said(

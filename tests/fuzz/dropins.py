@@ -155,7 +155,8 @@ class Program:
                 self.world.note("sent", channel.send(choices.pick(TEXTS)))
             case 14:
                 words = [choices.word(ALPHABET, 8) for _ in range(2)]
-                self.world.note(self.old.asynchat.find_prefix_at_end(*words))
+                find = self.old.asynchat.find_prefix_at_end
+                self.world.note(find(*words), find(*(word.decode() for word in words)))
             case _:
                 channel.do("outside")
 
