@@ -482,10 +482,9 @@ class simple_producer:
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        data: Any = cls.data
-        if not hasattr(type(data), "__get__"):  # It stands in the body of the class.
+        data = asyncore.unhide(cls, simple_producer, "data")
+        if data is not None:  # It stands in the body of the class.
             cls.__data = data
-            asyncore.unhide(cls, simple_producer, "data")
 
     @property
     def data(self) -> bytes:

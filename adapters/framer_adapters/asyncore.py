@@ -707,11 +707,17 @@ class file_dispatcher(dispatcher):
         self.add_channel()
 
 
-def unhide(cls: type, owner: type, name: str) -> None:
+def unhide(cls: type, owner: type, name: str) -> Any:
     """Take back a property that a class, or another base of it, has hidden by a plain value.
 
     ``out_buffer = ""`` in the body of a class was harmless when this was an attribute.
     A property of the program's own stays.
+
+    Returns:
+        The value, or None if there was none.
     """
-    if not hasattr(type(getattr(cls, name)), "__get__"):
-        setattr(cls, name, vars(owner)[name])
+    hides: Any = getattr(cls, name)
+    if hasattr(hides, "__get__"):
+        return None
+    setattr(cls, name, vars(owner)[name])
+    return hides
