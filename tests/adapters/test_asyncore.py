@@ -373,6 +373,22 @@ def test_a_connection_that_is_gone(error: int) -> None:
         assert channel.calls == ["close"]
 
 
+def test_an_end_that_is_text() -> None:
+    """Whatever a socket of the program's gives for the end, it is received as bytes."""
+
+    class Sock:
+        def recv(self, _size: int) -> str:
+            return ""
+
+        def close(self) -> None:
+            pass
+
+    channel: Any = Recorder(map={})
+    channel.socket = Sock()
+    assert channel.recv(1) == b""
+    assert channel.calls == ["close"]
+
+
 def test_send_and_recv_that_would_block(pair: tuple[socket.socket, socket.socket]) -> None:
     """Nothing is sent; that there is nothing to receive is an error, as it was."""
     channel = Recorder(pair[0], {})
