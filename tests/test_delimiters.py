@@ -258,6 +258,50 @@ def test_split(
     assert most > 0 or buffer[rest:end] == unfinished
 
 
+FAR = b"x" * (LONG_LINE + 2)
+
+DELIMITERS_AND_LINES = [b"\n", b"\r\n", b"\n\r\n", b"\n\n", b"a\n", b"\nb", b"aab"]
+
+
+def buffers_of(delimiter: bytes) -> list[bytes]:
+    """Streams with the delimiter far off, near, twice in a row, by halves, or its last byte."""
+    first, last = delimiter[:-1], delimiter[-1:]
+    similar = b"".join(b"x" * size + last for size in (0, 1, 0, 2))
+    return [
+        delimiter + b"y" + delimiter * 2 + first + b"z" + last + first * 2 + delimiter + FAR,
+        FAR + delimiter + b"y" + delimiter + b"z" * 9 + delimiter + b"z",
+        FAR + last + b"y" + last + b"z",
+        FAR + similar + delimiter + first + b"y" + delimiter + similar,
+        FAR + similar[:-1] + delimiter + b"y",
+        # Lines that have lost as many bytes as if all of them had ended with the delimiter.
+        FAR + last + b"y" + delimiter + b"z",
+        FAR + last * len(FAR),
+    ]
+
+
+@pytest.mark.parametrize("delimiter", DELIMITERS_AND_LINES)
+def test_split_of_every_window(delimiter: bytes) -> None:
+    """What is cut out of a part of a buffer is as `bytes.split` would have it of a copy."""
+    scanner = DelimiterScanner(delimiter)
+    for buffer in buffers_of(delimiter):
+        for start, end in itertools.combinations_with_replacement(range(len(buffer) + 1), 2):
+            window = buffer[start:end]
+            for most in (-1, 1, 2):
+                *frames, rest = window.split(delimiter, most)
+                assert scanner.split(buffer, start, end, most) == (frames, end - len(rest))
+            assert scanner._find(buffer, start, end) == buffer.find(delimiter, start, end)
+
+
+@pytest.mark.parametrize("size", [VERY_LONG_LINE + more for more in range(-3, 3)])
+@pytest.mark.parametrize("delimiter", DELIMITERS_AND_LINES)
+def test_a_first_line_that_is_very_long(delimiter: bytes, size: int) -> None:
+    """It decides how they are cut, and not where."""
+    buffer = delimiter.join([b"y" * size, b"z", b"", b"y" * size, delimiter[:-1]])
+    *frames, rest = buffer.split(delimiter)
+    found = DelimiterScanner(delimiter).split(buffer, 0, len(buffer), -1)
+    assert found == (frames, len(buffer) - len(rest))
+
+
 HEADS_OF_LINES = st.sampled_from([b"", b"\n", b"\r", b"b\n", b"a", b"z\n\n"])
 
 
@@ -267,7 +311,7 @@ def line_of(head: bytes, size: int) -> bytes:
 
 
 @given(
-    delimiter=st.sampled_from([b"\r\n", b"ab\n"]),
+    delimiter=st.sampled_from([b"\r\n", b"ab\n", *DELIMITERS_AND_LINES]),
     first=st.sampled_from([LONG_LINE - 2, LONG_LINE, VERY_LONG_LINE - 2, VERY_LONG_LINE]),
     lines=st.lists(
         st.builds(line_of, HEADS_OF_LINES, st.integers(0, 200) | st.just(VERY_LONG_LINE)),
@@ -283,6 +327,7 @@ def test_split_long_lines(
     buffer = b"y" * first + delimiter + delimiter.join(lines) + delimiter * ended
     *frames, rest = buffer.split(delimiter)
     # It may also start amid what only looks like a delimiter together with bytes before it.
+    start = min(start, len(delimiter))
     buffer = delimiter[:start] + buffer
     scanner = scanner_of((delimiter,))
     assert scanner.split(buffer, start, len(buffer), -1) == (frames, len(buffer) - len(rest))
@@ -326,6 +371,9 @@ def test_pull_in_small_steps() -> None:
     assert scanner.pull(b"\n", 0, (1,), 9) == (TerminatorFound(b"\r\n"), 1, None)
     assert scanner.pull(b"x", 0, (1,), 9) == (b"\r", 0, None)
     assert scanner.pull(b"\r", 0, None, 9) == (b"", 1, (1,))
+    # Bytes before the offset are none of its business.
+    assert scanner.pull(b"xxxxx\n", 5, (1,), 9) == (TerminatorFound(b"\r\n"), 6, None)
+    assert scanner.pull(b"xxxxx\r", 5, (1,), 9) == (b"\r", 5, None)
 
 
 def test_nothing_is_held_where_nothing_can_start() -> None:
@@ -370,6 +418,7 @@ def test_borders(delimiter: bytes) -> None:
 
 def test_scanners_are_shared() -> None:
     """Framers with the same delimiters share the tables, which nothing can change."""
+    assert delimiter_scanner(b"\r\n").delimiter == b"\r\n"
     assert delimiter_scanner(b"\r\n") is delimiter_scanner(b"\r\n")
     assert delimiters_scanner((b"\n", b";")) is delimiters_scanner((b"\n", b";"))
     assert delimiters_scanner((b"\n", b";")) is not delimiters_scanner((b";", b"\n"))

@@ -12,6 +12,7 @@ import contextlib
 import itertools
 import random
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -24,8 +25,13 @@ from framer import (
     Framer,
     FrameTooLarge,
     FramingError,
+    LengthFrom,
+    LengthPrefix,
+    MalformedFrame,
+    Netstring,
     Terminator,
     TerminatorFound,
+    VarintPrefix,
 )
 from framer._reader import scanner_for
 from framer.testing import chunked
@@ -129,6 +135,99 @@ def test_bytes_pushed_back_into_a_frame_that_is_streamed() -> None:
     framer.receive_data(b"cdef")
     *payload, end, rest = framer.events()
     assert [payload, end, rest] == [[Data(b"b"), Data(b"cd")], TerminatorFound(5), Data(b"ef")]
+
+
+@pytest.mark.parametrize("ask", ["frames", "events"])
+@pytest.mark.parametrize(
+    ("terminator", "frame", "size"),
+    [
+        (b"\r\n", b"ab\r\n", 3),
+        (b"\r\n", b"ab\r\n", 2),
+        (LengthPrefix(2), b"\0\5hello", 4),
+        (LengthPrefix(2), b"\0\5hello", 1),
+        (VarintPrefix(), b"\x80\1" + b"h" * 128, 9),
+        (Netstring(), b"5:hello,", 4),
+        (Netstring(), b"5:hello,", 7),
+        (6, b"sixsix", 2),
+        (LengthFrom(b"\n", int), b"5\nhello", 4),
+        (LengthFrom(b"\n", int, keep_header=True), b"5\nhello", 4),
+        (LengthFrom(b"\n", int, footer=b";;"), b"5\nhello;;", 8),
+        (ANY_NEWLINE, b"ab\r", 1),
+        ((b"ab", b"cc"), b"xcc", 2),
+        (1_000_000, b"x" * 1_000_000, 600_000),
+    ],
+)
+def test_what_was_seen_of_a_frame_is_put_back_behind(
+    terminator: Terminator, frame: bytes, size: int, ask: str
+) -> None:
+    """Bytes that are pushed back come first, then those that were held; no byte is lost.
+
+    What was streamed is gone; so what comes back is payload of the same frame, and then the rest.
+    """
+    framer = Framer(terminator, max_frame_size=None)
+    framer.receive_data(frame[:size])
+    if ask == "frames":
+        assert framer.next_frame() is None
+        framer.push_back(frame)
+        framer.receive_data(frame[size:])
+        assert list(framer.frames()) == [_payload(frame, terminator)] * 2
+        return
+    seen = len(b"".join(e.chunk for e in framer.events() if isinstance(e, Data)))
+    held = framer.buffered
+    framer.push_back(b"")
+    framer.push_back(again := frame[size - held : size])
+    assert framer.take_buffered() == again + frame[size - held : size]
+    framer.push_back(frame[size - held :])
+    payload = b"".join(e.chunk for e in framer.events() if isinstance(e, Data))
+    assert payload == _payload(frame, terminator)[seen:]
+
+
+def _payload(frame: bytes, terminator: Terminator) -> bytes:
+    framer = Framer(terminator, max_frame_size=None)
+    framer.receive_data(frame)
+    payload = framer.next_frame()
+    assert payload is not None
+    return payload
+
+
+def test_what_is_malformed_stays_so() -> None:
+    """Neither taking the bytes nor setting the terminator once more mends it; it has its cause."""
+    for chunks in ([b"x\nyz"], [b"x", b"\n", b"yz"], [b"x\n", b"yz"]):
+        framer = Framer(LengthFrom(b"\n", int))
+        for chunk in chunks:
+            framer.receive_data(chunk)
+        for change in (framer.take_buffered, partial(framer.push_back, b"5\nhello"), bool):
+            with pytest.raises(MalformedFrame) as raised:
+                framer.next_frame()
+            assert raised.value.position == 0
+            assert isinstance(raised.value.__cause__, ValueError)
+            change()
+
+
+@pytest.mark.parametrize("ask", [False, True])
+def test_where_it_is_malformed(ask: bool) -> None:
+    """The position is one in the stream, whatever has come in behind it and was not looked at."""
+    framer = Framer(Netstring())
+    for chunk in (b"1:a,", b"1:b,x", b"yz", b"1:c,"):
+        framer.receive_data(chunk)
+        if ask and chunk == b"1:a,":
+            assert framer.next_frame() == b"a"
+    with pytest.raises(MalformedFrame) as raised:
+        list(framer.frames())
+    assert raised.value.position == 8
+
+
+def test_a_count_of_a_class_of_its_own() -> None:
+    """What is found is an int of the plain class."""
+
+    class Five(int):
+        pass
+
+    framer = Framer(Five(5))
+    framer.receive_data(b"hello")
+    *_, found = framer.events()
+    assert isinstance(found, TerminatorFound)
+    assert type(found.matched) is int
 
 
 def test_an_error_is_forgotten_with_what_it_was_about() -> None:
