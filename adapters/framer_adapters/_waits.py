@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar, cast
 
-from framer import Channel, OutputQueue, TlsRequest
+from framer import Channel, OutputQueue, TlsRequest, UsageError
 from framer_adapters._common import LINGER, RECEIVE_SIZE, end_channel, log_error
 from framer_adapters._conversation import Conversation, Step
 from framer_adapters._sockets import (
@@ -36,6 +36,8 @@ __all__ = [
     "BlockingConversation",
     "BrokenError",
     "Handling",
+    "ReceiveLock",
+    "SendLock",
     "receive",
     "send_all",
     "send_to_the_end",
@@ -170,6 +172,58 @@ class BrokenError(Exception):
 
     def __init__(self, error: OSError) -> None:
         self.error = error
+
+
+class _Lock:
+    """A lock that is a context manager of its own kind.
+
+    These are classes because a generator as a context manager costs
+    as much as the system call inside: "blocking FramedStream" in ``tests/bench/echo.py``.
+    """
+
+    __slots__ = ("acquire", "locked", "release")
+
+    def __init__(self) -> None:
+        lock = threading.Lock()
+        self.acquire = lock.acquire
+        self.locked = lock.locked
+        self.release = lock.release
+
+
+class ReceiveLock(_Lock):
+    """Lets one thread receive; another gets an error, for its frames would be anybody's."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        if not self.acquire(blocking=False):
+            raise UsageError("another thread is receiving from this stream")
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+class SendLock(_Lock):
+    """Lets one thread send after the other.
+
+    Attributes:
+        broken: why nothing more can be sent, as it was raised; or None.
+    """
+
+    __slots__ = ("broken",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broken: OSError | None = None
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, _: object, exc: BaseException | None, __: object) -> None:
+        self.release()
+        if isinstance(exc, BrokenError):
+            self.broken = exc.error
+            raise exc.error from None
 
 
 def send_all(sock: socket.socket, output: OutputQueue, deadline: float | None = None) -> None:

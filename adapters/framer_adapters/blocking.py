@@ -4,6 +4,7 @@ Any connected stream socket will do, an ``ssl.SSLSocket`` too, with or without a
 A timeout or a signal in the middle loses nothing: what had come in comes with the next call,
 and what had to go out goes with the next send.
 
+>>> import threading
 >>> def greet(stream):
 ...     for name in stream:
 ...         stream.send_frame(b"hello, " + name)
@@ -20,9 +21,8 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Self, TypeVar, cast
 
@@ -53,6 +53,8 @@ from framer_adapters._waits import (
     BlockingConversation,
     BrokenError,
     Handling,
+    ReceiveLock,
+    SendLock,
     receive,
     send_all,
     send_to_the_end,
@@ -89,9 +91,8 @@ class FramedStream(FramedBase):
         self.host: str | None = None  # whose certificate start_tls() accepts
         self._ended = False  # the peer has sent its last byte
         self._lost: OSError | None = None  # why nothing more can be received
-        self._broken: OSError | None = None  # why nothing more can be sent
-        self._receiving = threading.Lock()
-        self._sending = threading.Lock()
+        self._receiving = ReceiveLock()
+        self._sending = SendLock()
 
     def receive_frame(self) -> bytes:
         """Return the next frame.
@@ -132,7 +133,7 @@ class FramedStream(FramedBase):
             OSError: the connection is lost.
             framer.UsageError: the stream is closed.
         """
-        with self._turn_to_send():
+        with self._sending:
             self.output.push(data)
             send_all(self.transport, self.output)
 
@@ -146,7 +147,7 @@ class FramedStream(FramedBase):
         Raises:
             Exception: as `send` does, and what the producer raises. It is closed in any case.
         """
-        with self._turn_to_send():
+        with self._sending:
             self.output.push_producer(producer)
             send_to_the_end(self.transport, self.output)
 
@@ -172,7 +173,7 @@ class FramedStream(FramedBase):
             server_hostname=server_hostname,
             leftover=leftover,
         )
-        with self._turn_to_receive(), self._turn_to_send():
+        with self._receiving, self._sending:
             request()
             send_to_the_end(self.transport, self.output)
             self.transport = wrap_socket(self.transport, request(), self.host)
@@ -186,7 +187,7 @@ class FramedStream(FramedBase):
         """
         if isinstance(self.transport, ssl.SSLSocket):
             raise UsageError("send_eof() over TLS: it cannot end one direction alone; close()")
-        with self._turn_to_send():
+        with self._sending:
             send_to_the_end(self.transport, self.output)
             self.output.close_when_done()
             self.transport.shutdown(socket.SHUT_WR)
@@ -199,7 +200,7 @@ class FramedStream(FramedBase):
         in_turn = self._sending.acquire(timeout=CLOSE_TIMEOUT)
         said = False
         try:
-            if in_turn and self._broken is None:
+            if in_turn and self._sending.broken is None:
                 with contextlib.suppress(BrokenError, OSError):
                     send_all(self.transport, self.output, time.monotonic() + CLOSE_TIMEOUT)
                     said = not self.output
@@ -230,19 +231,10 @@ class FramedStream(FramedBase):
 
     def _receive(self, take: Callable[[], T]) -> T:
         """Take what is next, reading while that is nothing; None at the end of the stream."""
-        with self._turn_to_receive():
+        with self._receiving:
             while (item := take()) is None and not self._ended:
                 self._read()
             return item
-
-    @contextlib.contextmanager
-    def _turn_to_receive(self) -> Generator[None]:
-        if not self._receiving.acquire(blocking=False):
-            raise UsageError("another thread is receiving from this stream")
-        try:
-            yield
-        finally:
-            self._receiving.release()
 
     def _read(self) -> None:
         if self._lost is not None:
@@ -256,21 +248,12 @@ class FramedStream(FramedBase):
             raise
         if data:
             self.framer.receive_data(data)
-        elif self._broken is not None:  # so this is not the end that it looks like
-            self._lost = self._broken
+        elif self._sending.broken is not None:  # so this is not the end that it looks like
+            self._lost = self._sending.broken
             raise self._lost
         else:
             self.framer.receive_eof()
             self._ended = True
-
-    @contextlib.contextmanager
-    def _turn_to_send(self) -> Generator[None]:
-        with self._sending:
-            try:
-                yield
-            except BrokenError as exc:
-                self._broken = exc.error
-                raise exc.error from None
 
 
 def connect(
