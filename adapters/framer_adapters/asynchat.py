@@ -222,7 +222,7 @@ class async_chat(asyncore.dispatcher):
         A base of the program's that has a `recv` of its own, behind this class, is asked instead.
         """
         inherited: Any = super().recv
-        if inherited.__func__ is not _RECV:
+        if getattr(inherited, "__func__", None) is not _RECV:
             return cast("bytes", inherited(buffer_size))
         ended = self.__end if self.__reading else self.handle_close
         self.__reading = False

@@ -7,6 +7,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -495,6 +496,9 @@ def test_a_base_with_another_recv(monkeypatch: pytest.MonkeyPatch) -> None:
     chat = Chat()
     read(chat, b"spam\r\n")
     assert chat.frames == [b"eggs"]
+    monkeypatch.setattr(asyncore.dispatcher, "recv", partial(recv, None))  # which is no method
+    read(chat, b"spam\r\n")
+    assert chat.frames == [b"eggs", b"eggs"]
 
 
 def test_a_long_terminator() -> None:
