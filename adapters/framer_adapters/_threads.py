@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import contextlib
 import selectors
+import signal
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Protocol, Self, cast
 
 from framer_adapters._common import CLOSE_TIMEOUT, Host, check_tls, log_error, unix_path
@@ -27,7 +28,7 @@ from framer_adapters._sockets import (
     set_no_delay,
 )
 
-__all__ = ["Conversation", "Server"]
+__all__ = ["Conversation", "Server", "woken_by_signals"]
 
 
 class Conversation(Protocol):
@@ -67,10 +68,11 @@ class Server:
         self._tls = tls
         self._idle_timeout = idle_timeout
         self._running: dict[threading.Thread, Conversation] = {}
-        self._serving = threading.Lock()
+        self._serving = threading.RLock()  # a signal handler may close amid it
         self._server: int | None = None  # the thread that serves
         self._closing = threading.Event()
         self._waker, self._wake = socket.socketpair()
+        self._wake.settimeout(0)
 
     def serve_forever(self) -> None:
         """Accept connections until `close`, from another thread or a signal handler."""
@@ -99,14 +101,16 @@ class Server:
                 thread.join(max(deadline - time.monotonic(), 0))
 
     def _serve(self) -> None:
-        with selectors.DefaultSelector() as selector:
+        with selectors.DefaultSelector() as selector, woken_by_signals(self._wake):
             if not self._closing.is_set():
                 for sock in (*self.sockets, self._waker):
                     sock.settimeout(0)
                     selector.register(sock, selectors.EVENT_READ)
             while not self._closing.is_set():
                 for key, _ in selector.select():
-                    if key.fileobj is not self._waker:
+                    if key.fileobj is self._waker:
+                        self._waker.recv(4096)
+                    else:
                         self._accept(cast("socket.socket", key.fileobj))
 
     def _stop_listening(self) -> None:
@@ -141,7 +145,8 @@ class Server:
             try:
                 thread.start()
             except BaseException:
-                del self._running[thread]
+                if thread.ident is None:  # else a signal came while it started, and it runs
+                    del self._running[thread]
                 raise
         except Exception as exc:  # noqa: BLE001 - of one connection; the others live
             log_error(exc)
@@ -151,4 +156,20 @@ class Server:
         try:
             conversation.run()
         finally:
-            del self._running[threading.current_thread()]
+            self._running.pop(threading.current_thread(), None)
+
+
+@contextlib.contextmanager
+def woken_by_signals(sock: socket.socket) -> Generator[None]:
+    """Have a signal put a byte into a socket, so that one just before a wait ends that wait.
+
+    Its handler, which may raise KeyboardInterrupt, is run when Python goes on, in the main thread.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.set_wakeup_fd(sock.fileno(), warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from peers import client_tls, server_tls
+from peers import Background, client_tls, server_tls, wait_until
 
 from framer_adapters._common import Host
 from framer_adapters._threads import Server
@@ -136,6 +136,73 @@ def test_closed_by_a_signal_handler() -> None:
         thread.join(DEADLINE)
         signal.signal(signal.SIGUSR1, before)
     assert [sock.fileno() for sock in server.sockets] == [-1]
+
+
+def test_a_signal_that_comes_to_another_thread() -> None:
+    """It does not interrupt the wait by itself, as one that comes just before the wait does not."""
+    heard: list[int] = []
+
+    def close(number: int, _frame: object) -> None:
+        heard.append(number)
+        if len(heard) == 2:  # the first one is heard, too, and serving goes on
+            server.close()
+
+    def kill() -> None:
+        for count in (1, 2):
+            signal.pthread_kill(threading.get_ident(), signal.SIGUSR1)
+            wait_until(lambda: len(heard) >= count, "the handler")  # noqa: B023 - called at once
+
+    before = signal.signal(signal.SIGUSR1, close)
+    server = Server("127.0.0.1", 0, cast("Any", None), None, None)
+    try:
+        with Background(kill) as killing:
+            server.serve_forever()
+            killing.result()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert heard == [signal.SIGUSR1] * 2
+    assert signal.set_wakeup_fd(-1) == -1
+
+
+def test_closed_by_a_signal_handler_before_it_knows_who_serves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has the lock already, and does not wait for itself."""
+    server = Server("127.0.0.1", 0, cast("Any", None), None, None)
+    get_ident = threading.get_ident
+
+    def signalled() -> int:
+        monkeypatch.setattr(threading, "get_ident", get_ident)
+        server.close()
+        return get_ident()
+
+    monkeypatch.setattr(threading, "get_ident", signalled)
+    server.serve_forever()
+    assert [sock.fileno() for sock in server.sockets] == [-1]
+
+
+def test_interrupted_while_a_thread_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It runs, so it is shut down with the others."""
+    started: list[Echo] = []
+
+    def make(sock: socket.socket) -> Echo:
+        started.append(Echo(sock, threading.Semaphore(0)))
+        return started[0]
+
+    start = threading.Thread.start
+
+    def interrupted(thread: threading.Thread) -> None:
+        monkeypatch.setattr(threading.Thread, "start", start)
+        thread.start()
+        raise KeyboardInterrupt
+
+    server = Server("127.0.0.1", 0, make, None, None)
+    with socket.create_connection(("127.0.0.1", cast("int", server.port)), DEADLINE) as peer:
+        monkeypatch.setattr(threading.Thread, "start", interrupted)
+        with server, pytest.raises(KeyboardInterrupt):
+            server.serve_forever()
+        assert peer.recv(1) == b""
+    assert started[0].transport.fileno() == -1
 
 
 def test_interrupted_by_a_signal() -> None:
