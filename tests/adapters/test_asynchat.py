@@ -539,7 +539,10 @@ def test_a_producer_with_data_in_its_class() -> None:
         def __init__(self) -> None:
             self.buffer_size = 3
 
-    for producer in (Greeting(), Greeting()):
+    class Polite(Greeting):
+        """It takes the data of its base."""
+
+    for producer in (Greeting(), Greeting(), Polite()):
         assert [producer.more() for _ in range(3)] == [b"spa", b"m", b""]
         producer.data = b"eggs"
         assert producer.data == b"eggs"

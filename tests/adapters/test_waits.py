@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from peers import DEADLINE, Background, Peer, pair, server_tls
 
-from framer import PENDING, Channel, OutputQueue, Pending
+from framer import PENDING, Channel, OutputQueue, Pending, UsageError
 from framer_adapters import _waits
 from framer_adapters._waits import (
     BlockingConversation,
     BrokenError,
     Handling,
+    ReceiveLock,
+    SendLock,
     receive,
     send_all,
     send_to_the_end,
@@ -268,3 +270,47 @@ def test_the_rest_is_not_heard_when_nobody_listens(both: tuple[socket.socket, Pe
 def test_plain_sockets_shake_no_hands(both: tuple[socket.socket, Peer]) -> None:
     """There is nothing to do."""
     shake_hands(both[0])
+
+
+def test_one_receives() -> None:
+    """Another that wants to gets an error, until the first one has done; also if that failed."""
+    lock = ReceiveLock()
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError), lock:
+            assert lock.locked()
+            with pytest.raises(UsageError, match="another thread"), lock:
+                pass
+            assert lock.locked()
+            raise ZeroDivisionError
+    assert not lock.locked()
+
+
+def test_one_sends_after_the_other() -> None:
+    """The other waits for its turn."""
+    lock = SendLock()
+    sent: list[int] = []
+
+    def send() -> None:
+        with lock:
+            sent.append(2)
+
+    with lock, Background(send) as sending:
+        sent.append(1)
+        lock.release()
+        sending.result()
+        lock.acquire()
+    assert sent == [1, 2]
+    assert not lock.locked()
+
+
+def test_why_nothing_more_can_be_sent() -> None:
+    """What the socket said is raised as it was, and kept; an error of a producer is neither."""
+    lock = SendLock()
+    with pytest.raises(ZeroDivisionError), lock:
+        raise ZeroDivisionError
+    assert lock.broken is None
+    gone = ConnectionResetError()
+    with pytest.raises(ConnectionResetError) as raised, lock:
+        raise BrokenError(gone)
+    assert raised.value is lock.broken is gone
+    assert not lock.locked()
