@@ -6,9 +6,12 @@
     (_task_stream)                      (_task_conversation)
                  │                                   │
                  └────────────▶ TaskWorld ◀──────────┘       how to receive, send, and close
+                                 ▲       ▲
+                         TrioWorld       AnyioWorld
+                     (_trio_world)       (_anyio_world)
 
-Of the runtimes themselves only what both have under the same name is used in these three modules:
-``Event``, ``CancelScope``, ``move_on_after``, ``current_time`` and their like.
+Of the runtimes themselves only what both have under the same name is used in the three modules of
+tasks: ``Event``, ``CancelScope``, ``move_on_after``, ``current_time`` and their like.
 """
 
 from __future__ import annotations

@@ -23,42 +23,34 @@ from __future__ import annotations
 import contextlib
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 
-from framer import Channel, Terminator, TlsRequest, UsageError
+from framer import Channel, Terminator, UsageError
 from framer_adapters._common import (
     IDLE_TIMEOUT,
     Host,
-    certificate_name,
     check_framing,
     check_tls,
     log_error,
-    server_side,
     unix_path,
 )
 from framer_adapters._sockets import (
     ACCEPT_PAUSE,
     OUT_OF_RESOURCES,
-    SEND_SIZE,
     listen,
     remove_unix_socket,
 )
 from framer_adapters._stream import run_handler
 from framer_adapters._task_conversation import TaskConversation
 from framer_adapters._task_stream import TaskFramedStream
-from framer_adapters._task_world import TaskWorld
 
 try:
     import anyio
-    import anyio.lowlevel
     from anyio.abc import (
         AnyByteStream,
-        ByteStream,
         ObjectStream,
         SocketListener,
         SocketStream,
-        TaskGroup,
         TaskStatus,
     )
     from anyio.streams.stapled import MultiListener
@@ -68,87 +60,12 @@ except ModuleNotFoundError as _exc:
         'framer_adapters.anyio needs anyio: pip install "sansio-framer[anyio]"', name=_exc.name
     ) from _exc
 
+from framer_adapters._anyio_world import AnyioWorld
+
 __all__ = ["FramedStream", "connect", "serve", "serve_channel", "run_channel"]
 
 
-class _Anyio(TaskWorld):
-    """How anyio receives, sends and closes."""
-
-    runtime: ClassVar[Any] = anyio
-    lost: ClassVar[tuple[type[Exception], ...]] = (
-        ConnectionError,
-        ssl.SSLError,
-        anyio.BrokenResourceError,
-    )
-    peer_errors: ClassVar[tuple[type[Exception], ...]] = (*lost, TimeoutError, anyio.EndOfStream)
-    send_size: ClassVar[int] = SEND_SIZE
-
-    def open_tasks(self) -> AbstractAsyncContextManager[TaskGroup]:
-        return anyio.create_task_group()
-
-    async def receive(self, transport: AnyByteStream) -> bytes:
-        try:
-            while not (data := await transport.receive()):
-                pass  # an object may be empty, and is no end
-            return data
-        except anyio.EndOfStream:
-            await anyio.lowlevel.cancel_shielded_checkpoint()
-            return b""
-
-    async def send(self, transport: AnyByteStream, data: bytes | memoryview) -> int:
-        await transport.send(bytes(data))
-        return len(data)
-
-    async def wrap(
-        self, transport: AnyByteStream, request: TlsRequest, host: str | None
-    ) -> TLSStream:
-        return await TLSStream.wrap(
-            transport,
-            server_side=server_side(request),
-            hostname=certificate_name(request, host),
-            ssl_context=cast("ssl.SSLContext", request.context),
-        )
-
-    def take_from_tls(self, transport: AnyByteStream) -> AnyByteStream | None:
-        if not isinstance(transport, TLSStream):
-            return None
-        below = transport.transport_stream
-        transport.transport_stream = _Mute(below)
-        return below
-
-    async def end(self, transport: AnyByteStream) -> None:
-        try:
-            await transport.send_eof()
-        except NotImplementedError:
-            raise
-        except RuntimeError as exc:  # of uvloop: it is lost already
-            raise anyio.BrokenResourceError from exc
-
-    async def close(self, transport: AnyByteStream) -> None:
-        with contextlib.suppress(*self.lost):
-            await anyio.aclose_forcefully(transport)
-
-
-class _Mute(ByteStream):
-    """What TLS says farewell through: it sends, and neither receives nor closes."""
-
-    def __init__(self, transport: AnyByteStream) -> None:
-        self._transport = transport
-
-    async def send(self, item: bytes) -> None:
-        await self._transport.send(item)
-
-    async def receive(self, max_bytes: int = 65536) -> bytes:
-        raise anyio.WouldBlock
-
-    async def send_eof(self) -> None:
-        """TLS does not ask for this."""
-
-    async def aclose(self) -> None:
-        """Leave that to who has what is below."""
-
-
-_WORLD: Final = _Anyio()
+_WORLD: Final = AnyioWorld()
 
 
 class FramedStream(TaskFramedStream, ObjectStream[bytes]):

@@ -27,8 +27,7 @@ from trio_streams import (
 )
 
 from framer import PENDING, UsageError
-from framer_adapters import _sockets
-from framer_adapters import trio as adapter
+from framer_adapters import _sockets, _trio_world
 from framer_adapters.trio import FramedStream
 
 
@@ -179,7 +178,7 @@ def test_a_file(monkeypatch: pytest.MonkeyPatch) -> None:
         sent.append(_sockets.send_file(*args))
         return sent[-1]
 
-    monkeypatch.setattr(adapter, "send_file", spy)
+    monkeypatch.setattr(_trio_world, "send_file", spy)
 
     async def main() -> None:
         ours, theirs = sockets()
