@@ -431,6 +431,19 @@ def test_a_hook_may_use_the_framer() -> None:
     ]
 
 
+def test_what_a_hook_gives_to_the_framer_is_delivered() -> None:
+    """In the same read, also behind a frame after which nothing was left."""
+
+    class Echo(Whole):
+        def do_more(self) -> None:
+            self.framer.receive_data(b"this\r\n")
+
+    channel = Echo()
+    for _ in range(8):
+        channel.feed(b"one line at a time\r\n")
+    assert channel.feed(b"more\r\n") == [("frame", b"more"), ("frame", b"this")]
+
+
 # Closing
 
 

@@ -1155,6 +1155,30 @@ def test_the_producer_is_the_one_in_front() -> None:
     assert out.producer is first
 
 
+def test_there_is_no_producer_where_bytes_are_next() -> None:
+    """Nor when what was shown of the queue ended just before them."""
+    out = OutputQueue()
+    out.push(b"a")
+    out.push(b"b")
+    out.push_producer([b"c"])
+    assert out.data_to_send(1) == b"a"
+    assert out.producer is None
+
+
+def test_whoever_takes_the_last_byte_ends_congestion() -> None:
+    """Be it as bytes, or by an advance past all that was shown."""
+    out = OutputQueue(4)
+    out.push(b"spam and eggs")
+    assert out.congested
+    assert out.data_to_send() == b"spam and eggs"
+    assert not out.congested
+    out.push(b"spam and eggs")
+    assert out.next_buffer() == b"spam and eggs"
+    assert out.congested
+    out.advance(13)
+    assert not out.congested
+
+
 def test_on_ready_is_for_something_new() -> None:
     """No call for what an adapter knows already."""
     told: list[str] = []
@@ -1208,6 +1232,15 @@ def test_what_is_left_of_a_push_is_no_copy() -> None:
     (rest,) = out.buffers()
     assert rest == data[1:]
     assert rest.obj is data
+
+
+def test_a_push_before_a_producer_is_no_copy() -> None:
+    """It comes out as the very object that went in."""
+    data = bytes(range(100))
+    out = OutputQueue()
+    out.push(data)
+    out.push_producer([b"spam"])
+    assert out.data_to_send() is data
 
 
 def test_a_part_of_a_push_is_no_copy() -> None:
