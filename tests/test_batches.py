@@ -136,14 +136,17 @@ def test_the_first_frame_under_a_new_terminator_is_limited(terminator: Terminato
     assert framer.next_frame() == b"12345"
 
 
-def test_a_cr_waits_for_its_lf_under_a_new_terminator() -> None:
-    """An LF that belongs to the CR before it is not payload of the frame behind."""
+@pytest.mark.parametrize("terminator", [2, b"!", (b"!", b"?"), LengthPrefix(1)], ids=str)
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_cr_waits_for_its_lf_under_a_new_terminator(terminator: Terminator, asked: bool) -> None:
+    """An LF that belongs to the CR before it is not payload of the frame behind, nor its prefix."""
     framer = Framer(ANY_NEWLINE)
     framer.receive_data(b"a\r")
     assert list(framer.frames()) == [b"a"]
-    framer.terminator = 2
-    assert framer.next_frame() is None
-    framer.receive_data(b"\nbc")
+    framer.terminator = terminator
+    assert not asked or framer.next_frame() is None
+    frame = b"bc" if terminator == 2 else encode_frame(b"bc", terminator)
+    framer.receive_data(b"\n" + frame)
     assert framer.next_frame() == b"bc"
 
 
@@ -267,6 +270,79 @@ def test_bytes_that_only_look_like_an_end_wake_a_long_frame() -> None:
     framer.receive_data(b"!\r\n1\r\n" * 2 + b"x" * 100)
     assert framer.next_frame() == b"x" * 5000 + b"y\n" + b"z" * 3000 + b"\n!"
     assert list(framer.frames()) == [b"1", b"!", b"1"]
+
+
+def test_what_woke_a_frame_in_vain_can_be_streamed() -> None:
+    """An LF that ends nothing had it gathered; as events it comes out from its first byte."""
+    framer = Framer(b"\r\n")
+    framer.receive_data(b"a\r\nab")
+    assert list(framer.frames()) == [b"a"]
+    for piece in (b"c\n", b"d\r\ne\r\n"):
+        assert framer.next_frame() is None
+        framer.receive_data(piece)
+    events = list(framer.events())
+    assert b"".join(event.chunk for event in events if isinstance(event, Data)) == b"abc\nde"
+    assert events[-2:] == [Data(b"e"), TerminatorFound(b"\r\n")]
+
+
+@pytest.mark.parametrize("terminator", [b"\n", b"\r\n", LengthPrefix(4), Netstring()], ids=str)
+@pytest.mark.parametrize("before", [0, 1, 12])
+def test_whole_frames_behind_a_long_one(before: int, terminator: Terminator) -> None:
+    """One that waited, and came to its end in a chunk with some of those that follow."""
+    framer = Framer(terminator)
+    for _ in range(before):
+        framer.receive_data(encode_frame(b"a", terminator))
+        assert framer.next_frame() == b"a"
+    first = encode_frame(b"x" * 9000, terminator)
+    framer.receive_data(first[:4500])
+    assert framer.next_frame() is None
+    framer.receive_data(first[4500:] + encode_frame(b"y", terminator) * 3)
+    assert list(framer.frames()) == [b"x" * 9000] + [b"y"] * 3
+
+
+@pytest.mark.parametrize("terminator", ENCODABLE, ids=str)
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("count", range(1, 8))
+def test_few_frames_at_once_by_single_calls(
+    count: int, ended: bool, terminator: Terminator
+) -> None:
+    """Each comes once, however many there are, and whether or not the stream has ended."""
+    framer = Framer(terminator)
+    for number in range(60):
+        framer.receive_data(encode_frame(b"%d" % number, terminator))
+        assert framer.next_frame() == b"%d" % number
+    frames = [b"%d" % number for number in range(count)]
+    framer.receive_data(b"".join(encode_frame(frame, terminator) for frame in frames))
+    if ended:
+        framer.receive_eof()
+    assert [framer.next_frame() for _ in frames] == frames
+    assert framer.next_frame() is None
+
+
+@pytest.mark.parametrize("terminator", [LengthPrefix(4), VarintPrefix(), Netstring(), 9], ids=str)
+@pytest.mark.parametrize("before", [0, 1, 5])
+def test_a_frame_that_is_almost_whole(before: int, terminator: Terminator) -> None:
+    """Of the largest there may be, and not: it comes whole, and not before its last byte."""
+    for size in (9, 10) if not isinstance(terminator, int) else (9,):
+        frame = b"x" * 9 if isinstance(terminator, int) else encode_frame(b"x" * size, terminator)
+        for cut in range(len(frame)):
+            framer = Framer(terminator, max_frame_size=10)
+            framer.receive_data(frame * before + frame[:cut])
+            assert list(framer.frames()) == [b"x" * size] * before
+            framer.receive_data(frame[cut:])
+            assert framer.next_frame() == b"x" * size
+
+
+@pytest.mark.parametrize("chunks", [[b"abc"], [b"a", b"bc"], [b""]])
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_frame_that_the_end_ends(chunks: list[bytes], asked: bool) -> None:
+    """It is whole then, whether or not one has asked for it before."""
+    framer = Framer(None)
+    for chunk in chunks:
+        framer.receive_data(chunk)
+        assert not asked or framer.next_frame() is None
+    framer.receive_eof()
+    assert list(framer.frames()) == [b"".join(chunks)]
 
 
 @pytest.mark.parametrize("rest", [0, 1, MOST_PATIENCE, 2 * MOST_PATIENCE])

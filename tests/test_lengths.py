@@ -677,6 +677,9 @@ def test_varint_is_malformed_with_the_last_byte_allowed() -> None:
         (b"2:ab\n", 4, r"followed by b'\n', not by b','"),
         (b"2:abc,", 4, "followed by b'c'"),
         (b"1:a,1:a1:a,", 7, "followed by b'1'"),
+        (b"1:a,1 :", 5, "b' ' for a digit"),
+        (b"1:a,01:a,", 5, "leading zero"),
+        (b"1:a,1234567890:", 13, "more than nine digits"),
     ],
 )
 def test_netstring_malformed(stream: bytes, bad: int, words: str) -> None:

@@ -11,6 +11,9 @@ To have ``import asyncore`` find it:
 
 `framer_adapters.asynchat` has an `install` that does it for both.
 
+It is long, for it stays in one piece: programs put things of their own in the place of its names,
+`socket_map` and `readwrite` among them, so what uses a name has to be where that name is.
+
 A channel is an object in a map, a plain dict, under the number of its descriptor.
 `loop` goes in turns as long as there are any::
 
