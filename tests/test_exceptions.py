@@ -158,6 +158,21 @@ def test_lengths_beyond_words(length: int, words: str) -> None:
     assert f" of {words} bytes of payload " in str(IncompleteFrame(b"", 0, length, 3))
 
 
+@pytest.mark.parametrize(
+    ("error", "brief"),
+    [
+        (FrameTooLarge(10, None, 3), "FrameTooLarge(10, None, 3)"),
+        (FrameTooLarge(10, 10**5000, 3), "FrameTooLarge(10, 2**64 or more, 3)"),
+        (IncompleteFrame(bytes(65536), 65536, 10**6, 0), "<65536 bytes>, 65536, 1000000, 0)"),
+        (MalformedFrame("no digit", 5, 3), "MalformedFrame('no digit', 5, 3)"),
+    ],
+    ids=["no number", "no machine has", "partial", "words"],
+)
+def test_repr_is_short(error: FramerError, brief: str) -> None:
+    """In a log an error says how much of the peer's bytes it has, and not which."""
+    assert repr(error).endswith(brief)
+
+
 def test_message_follows_the_attributes() -> None:
     """A message is made when it is asked for, so it cannot disagree with the attributes."""
     error = FrameTooLarge(10, None, 3)

@@ -64,6 +64,10 @@ class FramingError(FramerError):
 
     frame_start: int
 
+    def __repr__(self) -> str:
+        # It goes into logs: of the peer's bytes how many there are, and not they themselves.
+        return f"{type(self).__name__}({', '.join(map(_brief, self.args))})"
+
 
 class FrameTooLarge(FramingError):
     """A frame has more payload than ``max_frame_size``.
@@ -162,6 +166,12 @@ def caused_by(cause: BaseException | None, error: E) -> E:
     """
     error.__cause__ = cause
     return error
+
+
+def _brief(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"<{len(value)} bytes>"
+    return _words(value) if isinstance(value, int) else repr(value)
 
 
 def _words(length: int) -> str:
