@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from mutation.__main__ import EXPLAINED, core
-from mutation.engine import SOURCE, functions, functions_in, mutants_of
+from mutation.engine import SOURCE, Killers, Known, functions, functions_in, mutants_of
 from mutation.operators import Mutant, mutants
 
 import framer
@@ -143,6 +143,15 @@ def test_code_is_exchanged() -> None:
         assert mutant.code in functions_in(mutant.compile(path))
     assert {f.__qualname__ for f in known.values()} >= {"TlsRequest.more", "TlsRequest.finish"}
     assert framer.Channel.start_tls.__globals__["TlsRequest"] is _tls.TlsRequest
+
+
+def test_where_no_test_comes_by_a_mutant_lives(request: pytest.FixtureRequest) -> None:
+    """Nothing to run is nothing that fails."""
+    (mutant, *_) = made("def f(a):\n return a < 1\n")
+    killers = Killers({request.node.nodeid: Known(0.1, frozenset({5}))})
+    items = killers.callers(mutant, [request.node])
+    assert items == []
+    assert killers.run(request.session, items) == ""
 
 
 @needs_sources

@@ -29,6 +29,7 @@ from dataclasses import dataclass
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import spec_from_file_location
+from itertools import zip_longest
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
 from pathlib import Path
@@ -226,7 +227,7 @@ class Killers:
 
     def run(self, session: pytest.Session, items: list[pytest.Item]) -> str:
         """Run tests until one fails, and return which; one that does not end ends us."""
-        for item, following in zip(items, [*items[1:], None], strict=True):
+        for item, following in zip_longest(items, items[1:]):
             limit = 5 * self.seconds(item) + SPARE
             signal.setitimer(signal.ITIMER_PROF, limit)
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
