@@ -319,6 +319,79 @@ def test_few_frames_at_once_by_single_calls(
     assert framer.next_frame() is None
 
 
+def primed(terminator: Terminator) -> Framer:
+    """Make a framer that has had this terminator for a while."""
+    framer = Framer(terminator)
+    for _ in range(12):
+        framer.receive_data(b"a" if terminator == 1 else encode_frame(b"a", terminator))
+        assert framer.next_frame() == b"a"
+    return framer
+
+
+@pytest.mark.parametrize("terminator", [*ENCODABLE, 1], ids=str)
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("count", [2, 3, 9, 200, 3000])
+def test_a_loop_that_asks_what_is_held(count: int, ended: bool, terminator: Terminator) -> None:
+    """It is what was not delivered; and the loop goes on behind what was."""
+    frames = [b"%d" % (number % 10) for number in range(count)]
+    size = 1 if terminator == 1 else len(encode_frame(b"0", terminator))
+    framer = primed(terminator)
+    framer.receive_data(
+        b"" if ended else b"9" if terminator == 1 else encode_frame(b"9", terminator)
+    )
+    stream = [frame if terminator == 1 else encode_frame(frame, terminator) for frame in frames]
+    framer.receive_data(b"".join(stream))
+    if ended:
+        framer.receive_eof()
+    else:
+        assert framer.next_frame() == b"9"
+    got: list[bytes] = []
+    for frame in framer.frames():
+        got.append(frame)
+        if len(got) in {1, 2, 7, 150}:
+            assert framer.buffered == (count - len(got)) * len(stream[0])
+    assert got == frames
+    assert framer.buffered == 0
+    assert framer._batch == []
+
+
+@pytest.mark.parametrize("turn", [1, 2, 5, 30])
+@pytest.mark.parametrize("terminator", [b"\n", b"\r\n", LengthPrefix(1), Netstring()], ids=str)
+def test_a_loop_that_sets_another_terminator(terminator: Terminator, turn: int) -> None:
+    """It obeys it from the next frame on, however far it has run ahead."""
+    framer = primed(terminator)
+    framer.receive_data(encode_frame(b"spam", terminator) * 60)
+    rest = encode_frame(b"spam", terminator) * (60 - turn)
+    got: list[bytes] = []
+    for frame in framer.frames():
+        got.append(frame)
+        if len(got) == turn:
+            framer.terminator = 3
+    assert got == [b"spam"] * turn + [rest[at : at + 3] for at in range(0, len(rest) - 2, 3)]
+
+
+@pytest.mark.parametrize("terminator", [2, b"\n", LengthPrefix(1)], ids=str)
+def test_what_is_held_between_payload_and_its_end(terminator: Terminator) -> None:
+    """Of a batch of events none but the first was taken: all but that payload is held."""
+    frame = b"ab" if terminator == 2 else encode_frame(b"ab", terminator)
+    for framer in (Framer(terminator), primed(terminator) if terminator != 2 else Framer(2)):
+        framer.receive_data(frame * 3)
+        assert framer.next_event() == Data(b"ab")
+        end = 1 if terminator == b"\n" else 0
+        assert framer.buffered == 2 * len(frame) + end
+        kinds = [type(event) for event in framer.events()]
+        assert kinds == [TerminatorFound] + [Data, TerminatorFound] * 2
+
+
+def test_from_a_frame_to_events() -> None:
+    """Behind one that was cut out alone, under a new terminator, the rest is streamed."""
+    framer = Framer(b"?")
+    framer.terminator = b"\n"
+    framer.receive_data(b"a\nbc")
+    assert framer.next_frame() == b"a"
+    assert list(framer.events()) == [Data(b"bc")]
+
+
 @pytest.mark.parametrize("terminator", [LengthPrefix(4), VarintPrefix(), Netstring(), 9], ids=str)
 @pytest.mark.parametrize("before", [0, 1, 5])
 def test_a_frame_that_is_almost_whole(before: int, terminator: Terminator) -> None:

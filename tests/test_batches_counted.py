@@ -120,6 +120,22 @@ def test_how_far_it_runs_ahead(terminator: Terminator, frame: bytes, streaming: 
     assert batches(framer, streaming=streaming) == expected
 
 
+@pytest.mark.parametrize("terminator", [b"\n", LengthPrefix(1)], ids=str)
+def test_whoever_looks_in_has_it_run_ahead_anew(terminator: Terminator) -> None:
+    """What was cut out for nobody is cut again; so it begins with single frames again."""
+    framer = after("batch", terminator)
+    framer.receive_data(frame_of(terminator, b"ab") * 100)
+    frames = framer.frames()
+    assert next(frames) == b"ab"
+    assert len(framer._batch) > 1
+    assert framer.buffered == 99 * len(frame_of(terminator, b"ab"))
+    for _ in range(SINGLE_FRAMES):
+        assert next(frames) == b"ab"
+        assert framer._batch == []
+    assert next(frames) == b"ab"
+    assert len(framer._batch) > 1
+
+
 # -- How it waits ----------------------------------------------------------------------------
 
 
