@@ -115,6 +115,8 @@ $(VENV)/.has-tests: pyproject.toml $(VENV)/.made
 $(VENV)/.has-docs: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer and what its documentation is made with into $(VENV)"
 	@$(PY) -m pip install -qq --editable '.[all]' --group docs
+	@touch $(VENV)/.has-cli $@
+
 $(VENV)/.has-bench: pyproject.toml $(VENV)/.made
 	@echo "framer: installing framer and those it is measured against into $(VENV)"
 	@$(PY) -m pip install -qq --editable '.[all]' --group bench
