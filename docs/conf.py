@@ -80,6 +80,7 @@ html_static_path = ["_static"]
 html_favicon = "_static/favicon.svg"
 html_css_files = ["site.css"]
 html_copy_source = False
+html_domain_indices = False  # of modules, to which nothing leads; the index has them
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
 pygments_style = "default"
