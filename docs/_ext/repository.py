@@ -10,6 +10,9 @@ from where the page stands:
 - any other file that can be read: to a page with its source, which is made for the purpose;
 - what cannot be read, such as a capture: to the file itself, as a download.
 
+Whoever reads a text in the repository wants to know which file a link leads to.
+Where its words are no more than that, the site has the title of the page instead.
+
 Two things in texts are put right for a page on the way: blocks of code, and cells of tables.
 """
 
@@ -56,6 +59,8 @@ def _moved(text: str, here: PurePosixPath, page: PurePosixPath) -> str:
             return match[0]
         name = os.path.normpath(here.parent / path)
         name = INCLUDED.get(name, name)
+        if words == path.removeprefix("../") and name.endswith(".md"):
+            words = ""  # for which MyST puts the title
         return f"[{words}]({os.path.relpath(name, page.parent)}{mark}{fragment})"
 
     return LINK.sub(move, text)
