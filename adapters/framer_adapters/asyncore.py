@@ -590,13 +590,13 @@ class dispatcher:
         self.log_info("unhandled connect event", "warning")
 
     def handle_accept(self) -> None:
-        """Somebody wants to connect: `accept` him."""
+        """A connection is waiting: `accept` it."""
         pair = self.accept()
         if pair is not None:
             self.handle_accepted(*pair)
 
     def handle_accepted(self, sock: _Socket, addr: Any) -> None:
-        """Somebody was accepted: do with his socket what is to be done."""
+        """A connection was accepted: do with its socket what is to be done."""
         sock.close()
         self.log_info("unhandled accepted event", "warning")
 
