@@ -105,6 +105,15 @@ def test_words_of_docstrings_are_kept(what: str, lines: list[str], kept: list[st
     assert [line for line in lines if line] == [line for line in kept if line]
 
 
+def test_signatures_are_plain() -> None:
+    """What only autodoc would say of a default is not in them."""
+    names: Any = pytest.importorskip("names", reason="needs sphinx: make docs")
+    signature = "(events: list[~typing.Any] = <factory>, n: int = 0)"
+    plain = names.plain_signature(None, "class", "", None, None, signature, "None")
+    assert plain == ("(events: list[Any] = ..., n: int = 0)", "None")
+    assert names.plain_signature(None, "data", "", None, None, None, None) == (None, None)
+
+
 def test_when_something_is_raised_is_kept() -> None:
     """It becomes a sentence, and the section one that napoleon knows."""
     names: Any = pytest.importorskip("names", reason="needs sphinx: make docs")

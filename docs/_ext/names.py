@@ -6,6 +6,8 @@ Here a name is looked up whatever it is; first as it stands, then among framer's
 What is not found is left to Sphinx, which warns of it unless `conf.py` says what it is.
 
 Two habits of our docstrings are none of napoleon's, and are put right on the way.
+So are two of autodoc's: a default that a dataclass makes anew each time is no ``<factory>``
+to a reader, and ``typing`` is not named.
 """
 
 from __future__ import annotations
@@ -95,6 +97,36 @@ def keep_words(
     lines.append("")
 
 
+def plain_signature(
+    _app: Sphinx,
+    _what: str,
+    _name: str,
+    _obj: object,
+    _options: object,
+    signature: str | None,
+    returns: str | None,
+) -> tuple[str | None, str | None]:
+    """Have a signature in words that can be read, and so be broken into lines."""
+    if signature is not None:
+        signature = signature.replace("<factory>", "...").replace("~typing.", "")
+    return signature, returns
+
+
+def space_names(_app: Sphinx, doctree: nodes.document) -> None:
+    """Put a space between the names of several attributes, which `keep_words` took away."""
+    for part in doctree.findall(addnodes.literal_strong):
+        if part.astext() == ",":
+            part[:] = [nodes.Text(", ")]
+
+
+def quote_words(_app: Sphinx, doctree: nodes.document) -> None:
+    """Put back the quotes of ``alias of Literal[...]``, which Sphinx takes away."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        if paragraph.astext().startswith("alias of Literal["):
+            words = re.sub(r"(?<!['\w])\w+(?!['\w])", r"'\g<0>'", paragraph[-1].astext())
+            paragraph[-1] = nodes.Text(words)
+
+
 def _name_of(alias: TypeAliasForwardRef) -> str:
     return str(alias.name)
 
@@ -109,5 +141,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", gather_sources)
     app.connect("autodoc-process-docstring", state_when, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", keep_words, priority=600)  # and after it
+    app.connect("autodoc-process-signature", plain_signature)
+    app.connect("doctree-read", space_names)
+    app.connect("doctree-read", quote_words)
     app.connect("missing-reference", find)
     return {"parallel_read_safe": True}
