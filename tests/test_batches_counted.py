@@ -55,9 +55,7 @@ FRAMES = {"new": 0, "one": 1, "some": 12, "batch": 50, "windows": 9000}
 
 def frame_of(terminator: Terminator, payload: bytes) -> bytes:
     """Make a frame; that of a count has one size, whatever the payload."""
-    if isinstance(terminator, int):
-        return b"x" * terminator
-    return encode_frame(payload, terminator)
+    return encode_frame(b"x" * terminator if isinstance(terminator, int) else payload, terminator)
 
 
 def after(history: str, terminator: Terminator, limit: int | None = 65536) -> Framer:
