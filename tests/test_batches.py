@@ -636,7 +636,7 @@ def test_time_is_linear(name: str) -> None:
     assert _growth(work, size) < 2.6
 
 
-def test_growth_can_tell() -> None:
+def test_that_time_is_linear_can_be_told() -> None:
     """The measurement sees quadratic work for what it is."""
 
     def quadratic(n: int) -> None:
