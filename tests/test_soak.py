@@ -40,6 +40,23 @@ def test_a_short_soak(adapter: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert tally.verified
 
 
+def test_lodgers_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is more than those that come and go stays until the round is over, and is served."""
+    monkeypatch.setattr(soaking, "KINDS", HASTY)
+    monkeypatch.setattr(soaking, "COMING", 5)
+    tally = soaking.Tally("selectors")
+    with soaking.Server("selectors") as server:
+        before = server.ask("stats")
+        crowd = soaking.Crowd(server.ports, 1, tally)
+        for part in soaking.soak_round(server, crowd, 20, 0.5):
+            if 0.0 < part < 1.0:
+                assert sum(client.kind == "lodger" for client in crowd.clients) == 15
+        soaking.settle(server, before, tally)
+        crowd.selector.close()
+    assert tally.problems == []
+    assert tally.ended["lodger"] == 15
+
+
 @pytest.fixture
 def server() -> Iterator[tuple[Client, socket.socket]]:
     """A polite peer, and the socket that serves it."""

@@ -40,6 +40,9 @@ STARVED = (0.5, 0.6)
 LEAVING = 120.0
 """For how many seconds the peers may still be there after that."""
 
+COMING = 1000
+"""How many of the connections at a time are of peers that come and go; the others are lodgers."""
+
 RATE = 400
 """How many peers may come in a second …"""
 
@@ -159,9 +162,9 @@ class Crowd:
                 client.tick(now)
                 self.see(client, now)
 
-    def come(self) -> None:
-        """Have one more."""
-        kind = self.random.choices(list(KINDS), list(KINDS.values()))[0]
+    def come(self, kind: str | None = None) -> None:
+        """Have one more, of any kind."""
+        kind = kind or self.random.choices(list(KINDS), list(KINDS.values()))[0]
         address = (HOST, self.random.choice(self.ports))
         client = Client(kind, address, LINE, self.random.getrandbits(64), time.monotonic())
         self.clients[client] = 0
@@ -190,6 +193,11 @@ class Crowd:
 
 def soak_round(server: Server, crowd: Crowd, connections: int, seconds: float) -> Iterator[float]:
     """Have peers come and go, then have them leave; say how far the round is."""
+    for number in range(connections - COMING):
+        crowd.come("lodger")
+        if not number % AT_ONCE:
+            crowd.turn()
+            yield 0.0
     begin = time.monotonic()
     came, starving = 0, False
     while (elapsed := time.monotonic() - begin) < seconds:
@@ -205,6 +213,9 @@ def soak_round(server: Server, crowd: Crowd, connections: int, seconds: float) -
         yield elapsed / seconds
     if starving:
         server.ask("unlimit")
+    for client in crowd.clients:
+        if client.kind == "lodger":
+            client.leave()
     while crowd.clients and time.monotonic() - begin < seconds + LEAVING:
         crowd.turn()
         yield 1.0

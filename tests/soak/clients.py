@@ -11,6 +11,7 @@
     loris       half a line, and no more                                to be closed, when idle
     babbler     sends a line that is too long, or only garbage          to be closed
     flooder     sends and never reads                                   to be stopped, or closed
+    lodger      sends a line now and then, until it is told to leave    all of them back, in order
 
 What comes back is compared byte for byte, as it comes: an echo is what was sent.
 All that is random is drawn from a seed; a peer's own doings do not depend on the clock.
@@ -35,7 +36,7 @@ KINDS = {
     "babbler": 8,
     "flooder": 4,
 }
-"""How often each kind comes, of a hundred."""
+"""How often each kind comes, of a hundred; lodgers come when there is room for no more of these."""
 
 ENDED_BY_SERVER = {"silent", "loris", "babbler"}
 
@@ -70,7 +71,8 @@ class Client:
         self.owed = bytearray()  # what was sent in whole lines, and has not come back
         self.tail = b""  # of a line that was not sent to its end
         self.sent = 0
-        self.lines_left = self.random.randint(1, {"dripper": 2, "sipper": 20}.get(kind, 40))
+        most = {"dripper": 2, "sipper": 20}.get(kind, 40)
+        self.lines_left = 1 << 30 if kind == "lodger" else self.random.randint(1, most)
         self.half_closed = False
         self.resets = False  # in the end
         self.heard = now  # when the last byte came or went
@@ -95,6 +97,11 @@ class Client:
             self.fail("nothing happened for too long", reset=True)
         elif self.kind == "flooder" and self.sent and now - self.heard > 1:
             self.end(reset=True)  # it was stopped, as it should be
+
+    def leave(self) -> None:
+        """End with the line that is being sent."""
+        self.lines_left = 0
+        self.next_send = 0.0
 
     # What happens
 
@@ -135,6 +142,8 @@ class Client:
         self.unsent = self.unsent[sent:]
         if self.kind == "dripper":
             self.next_send = now + self.random.random() / 5
+        if self.kind == "lodger" and not self.unsent:
+            self.next_send = now + 1 + 3 * self.random.random()
         if self.kind == "resetter" and self.sent > self.resets_after:
             self.end(reset=True)
         elif self.kind == "flooder" and self.sent > FLOOD_LIMIT:
